@@ -1,0 +1,71 @@
+# Every target keeps its environment in .venv; nothing is installed outside the checkout.
+PYTHON ?= python3
+VENV   ?= .venv
+DEMO   ?= build/demo
+# Extra arguments for pytest, for example: make test PYTEST_FLAGS="-k layering"
+PYTEST_FLAGS ?=
+
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check
+# The exact pin stands once, in pyproject.toml. Installed by itself first, so that a resolver never
+# weighs a newer torch, whose default wheel brings gigabytes of CUDA.
+TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-download check lint types layers format docs wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A stamp is written only after its step succeeded: a stopped installation starts that step again.
+$(VENV)/.stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pocketrec needs Python 3.11 or newer; say: make PYTHON=python3.11")'
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-distill: pyproject.toml | $(VENV)/.stamp-venv
+	@echo "Installing pocketrec[distill] into $(VENV) (once; some hundred megabytes) ..."
+	$(PIP) install --quiet "$(TORCH)"
+	$(PIP) install --quiet --editable ".[distill]"
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-distill
+	@echo "Installing the developer tools into $(VENV) ..."
+	$(PIP) install --quiet --editable ".[distill,dev]"
+	@touch $@
+
+demo: $(VENV)/.stamp-distill  ## MovieLens-100K and SmolLM2 to a verified bundle, end to end
+	$(BIN)/pocketrec demo --out $(DEMO)
+
+test: $(VENV)/.stamp-dev  ## every test that needs no download, with coverage
+	$(BIN)/python -m pytest -m "not download" --cov --cov-report=term $(PYTEST_FLAGS)
+
+test-download: $(VENV)/.stamp-dev  ## the tests that obtain the real data and the real model
+	$(BIN)/python -m pytest -m download $(PYTEST_FLAGS)
+
+check: lint types test  ## all of it: format, lint, types, layers, docs, tests
+
+lint: $(VENV)/.stamp-dev  ## ruff format --check, ruff check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.stamp-dev  ## mypy --strict over the packages
+	$(BIN)/mypy
+
+layers: $(VENV)/.stamp-dev  ## the layering test alone
+	$(BIN)/python -m pytest --quiet tests/test_layering.py
+
+format: $(VENV)/.stamp-dev  ## rewrite the code in the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.stamp-dev  ## regenerate the help texts in docs/cli.md
+	$(BIN)/python scripts/cli_docs.py --write
+
+wheel: $(VENV)/.stamp-dev  ## build the wheel and the sdist into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+
+clean:  ## remove the environment, build output and caches
+	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,49 @@
+"""pocketrec's runtime: opens a bundle and ranks its catalogue on this device.
+
+    engine = Engine.open("bundle.zip")
+    answer = engine.recommend(["item-1", "item-7"], k=10)
+
+Knows NumPy; ONNX Runtime and SentencePiece are imported when a bundle is opened.
+"""
+
+from pocketrec_runtime.answers import RankedItem, Recommendation, Scores
+from pocketrec_runtime.bundle import (
+    BundleContents,
+    BundleDiff,
+    Golden,
+    GoldenQuery,
+    Manifest,
+    diff_bundles,
+    read_bundle,
+    verify_files,
+    write_bundle,
+)
+from pocketrec_runtime.calibration import Calibration
+from pocketrec_runtime.catalogue import Catalogue, quantize_rows
+from pocketrec_runtime.engine import Engine
+from pocketrec_runtime.selftest import record_golden
+from pocketrec_runtime.shape import ItemTowerShape, ModelShape
+from pocketrec_runtime.state import UserState
+
+__all__ = [
+    "BundleContents",
+    "BundleDiff",
+    "Calibration",
+    "Catalogue",
+    "Engine",
+    "Golden",
+    "GoldenQuery",
+    "ItemTowerShape",
+    "Manifest",
+    "ModelShape",
+    "RankedItem",
+    "Recommendation",
+    "Scores",
+    "UserState",
+    "diff_bundles",
+    "quantize_rows",
+    "read_bundle",
+    "record_golden",
+    "verify_files",
+    "write_bundle",
+]

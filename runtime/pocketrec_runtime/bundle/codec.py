@@ -1,0 +1,145 @@
+"""Contents to files and back; no file is touched here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_runtime.bundle import names, strict_json
+from pocketrec_runtime.bundle.contents import BundleContents
+from pocketrec_runtime.bundle.golden import Golden, GoldenQuery
+from pocketrec_runtime.bundle.manifest import Manifest
+from pocketrec_runtime.bundle.strict_json import Fields
+from pocketrec_runtime.calibration import Calibration
+from pocketrec_runtime.catalogue import Catalogue
+from pocketrec_runtime.errors import BundleFormatError, InputError
+
+_INT8 = np.dtype("i1")
+_FLOAT32 = np.dtype("<f4")
+
+
+def encode(contents: BundleContents) -> dict[str, bytes]:
+    """File name -> bytes; equal contents give equal bytes."""
+    catalogue = contents.catalogue
+    blobs = {
+        names.USER_TOWER: contents.user_tower,
+        names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
+        names.COLUMNS: strict_json.dump(catalogue.columns, names.COLUMNS),
+        names.BIAS: _raw(catalogue.bias, _FLOAT32),
+        names.POPULARITY: _raw(catalogue.popularity, _FLOAT32),
+        names.CALIBRATION: _encode_calibration(contents.calibration),
+        names.GOLDEN: _encode_golden(contents.golden),
+    }
+    if catalogue.scales is None:
+        blobs[names.ROWS_FLOAT32] = _raw(catalogue.rows, _FLOAT32)
+    else:
+        blobs[names.ROWS_INT8] = _raw(catalogue.rows, _INT8)
+        blobs[names.SCALES] = _raw(catalogue.scales, _FLOAT32)
+    if contents.item_tower is not None and contents.tokenizer is not None:
+        blobs[names.ITEM_TOWER] = contents.item_tower
+        blobs[names.TOKENIZER] = contents.tokenizer
+    return blobs
+
+
+def decode(manifest: Manifest, blobs: Mapping[str, bytes]) -> BundleContents:
+    """Contents of verified files.
+
+    Raises:
+        BundleFormatError: A file's length, JSON or values do not agree with the format or with
+            the manifest's sizes.
+    """
+    has_item_tower = manifest.model.item_tower is not None
+    try:
+        return BundleContents(
+            model=manifest.model,
+            catalogue=_decode_catalogue(manifest, blobs),
+            calibration=_decode_calibration(blobs[names.CALIBRATION]),
+            golden=_decode_golden(blobs[names.GOLDEN]),
+            user_tower=blobs[names.USER_TOWER],
+            item_tower=blobs[names.ITEM_TOWER] if has_item_tower else None,
+            tokenizer=blobs[names.TOKENIZER] if has_item_tower else None,
+            metrics=manifest.metrics,
+            license=manifest.license,
+            provenance=manifest.provenance,
+        )
+    except InputError as error:
+        raise BundleFormatError(str(error)) from error
+
+
+def _decode_catalogue(manifest: Manifest, blobs: Mapping[str, bytes]) -> Catalogue:
+    n, width = manifest.model.items, manifest.model.width
+    # Lengths first: a wrong one is found before any JSON is read.
+    if manifest.model.rows == "int8":
+        rows = _array(blobs, names.ROWS_INT8, _INT8, (n, width))
+        scales = _array(blobs, names.SCALES, _FLOAT32, (n,))
+    else:
+        rows, scales = _array(blobs, names.ROWS_FLOAT32, _FLOAT32, (n, width)), None
+    bias = _array(blobs, names.BIAS, _FLOAT32, (n,))
+    popularity = _array(blobs, names.POPULARITY, _FLOAT32, (n,))
+    ids = strict_json.parse(blobs[names.IDS], names.IDS)
+    if not isinstance(ids, list) or len(ids) != n:
+        raise BundleFormatError(f"{names.IDS} is no list of the manifest's {n} items")
+    columns = strict_json.parse(blobs[names.COLUMNS], names.COLUMNS)
+    if not isinstance(columns, dict) or not all(isinstance(c, list) for c in columns.values()):
+        raise BundleFormatError(f"{names.COLUMNS} is no object of lists")
+    return Catalogue(tuple(ids), rows, scales, bias, popularity, columns)
+
+
+def _encode_calibration(calibration: Calibration) -> bytes:
+    return strict_json.dump(vars(calibration), names.CALIBRATION)
+
+
+def _decode_calibration(data: bytes) -> Calibration:
+    fields = Fields(strict_json.parse(data, names.CALIBRATION), names.CALIBRATION)
+    return Calibration(
+        slope=fields.number("slope"),
+        intercept=fields.number("intercept"),
+        fitted_on=fields.text("fitted_on"),
+        method=fields.text("method"),  # type: ignore[arg-type]  # Calibration checks the value
+    )
+
+
+def _encode_golden(golden: Golden) -> bytes:
+    queries = [vars(query) for query in golden.queries]
+    return strict_json.dump({"tolerance": golden.tolerance, "queries": queries}, names.GOLDEN)
+
+
+def _decode_golden(data: bytes) -> Golden:
+    fields = Fields(strict_json.parse(data, names.GOLDEN), names.GOLDEN)
+    queries = tuple(_decode_query(query) for query in fields.array("queries"))
+    if not queries:
+        raise BundleFormatError(f"{names.GOLDEN} has no queries; a bundle needs at least one")
+    return Golden(queries, tolerance=fields.number("tolerance"))
+
+
+def _decode_query(value: object) -> GoldenQuery:
+    fields = Fields(value, f"{names.GOLDEN}: query")
+    history, item_ids, scores = (fields.array(key) for key in ("history", "item_ids", "scores"))
+    if not all(isinstance(item_id, str) for item_id in (*history, *item_ids)):
+        raise BundleFormatError(f"{names.GOLDEN} holds an item id that is no string")
+    if not all(type(score) in (int, float) for score in scores):
+        raise BundleFormatError(f"{names.GOLDEN} holds a score that is no number")
+    return GoldenQuery(
+        history=tuple(history),
+        k=fields.integer("k"),
+        item_ids=tuple(item_ids),
+        scores=tuple(map(float, scores)),
+    )
+
+
+def _raw(values: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
+    return np.ascontiguousarray(values, dtype).tobytes()
+
+
+def _array(
+    blobs: Mapping[str, bytes], name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """A read-only view of a raw file, in the machine's byte order."""
+    expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if len(blobs[name]) != expected:
+        raise BundleFormatError(
+            f"{name} has {len(blobs[name])} bytes; {shape} {dtype.name} needs {expected}"
+        )
+    values = np.frombuffer(blobs[name], dtype).reshape(shape)
+    return values.astype(dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,58 @@
+"""The names of a bundle's files, and the one grammar they follow."""
+
+import re
+from collections.abc import Collection
+
+from pocketrec_runtime import limits
+from pocketrec_runtime.errors import BundleFormatError
+from pocketrec_runtime.shape import ModelShape
+
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+USER_TOWER = "user_tower.onnx"
+ITEM_TOWER = "item_tower.onnx"
+TOKENIZER = "tokenizer.model"
+IDS = "catalogue/ids.json"
+COLUMNS = "catalogue/columns.json"
+ROWS_INT8 = "catalogue/rows.i8"
+ROWS_FLOAT32 = "catalogue/rows.f32"
+SCALES = "catalogue/scales.f32"
+BIAS = "catalogue/bias.f32"
+POPULARITY = "catalogue/popularity.f32"
+CALIBRATION = "calibration.json"
+GOLDEN = "golden.json"
+
+FOLDER = "catalogue"
+_GRAMMAR = re.compile(r"(catalogue/)?[a-z0-9][a-z0-9_]*(\.[a-z0-9]+)+")
+
+
+def check_name(name: str) -> None:
+    """Returns where a name may stand in a bundle.
+
+    Raises:
+        BundleFormatError: It is too long, or no flat lower-case name.
+    """
+    if len(name) > limits.MAX_NAME_CHARS or not _GRAMMAR.fullmatch(name):
+        raise BundleFormatError(
+            f"{name[:100]!r} is no bundle file name; names are lower-case, at most "
+            f"{limits.MAX_NAME_CHARS} characters, and lie flat or in {FOLDER}/"
+        )
+
+
+def check_count(names: Collection[str]) -> None:
+    """Returns where a bundle may hold that many files.
+
+    Raises:
+        BundleFormatError: Too many.
+    """
+    if len(names) > limits.MAX_FILES:
+        raise BundleFormatError(f"more than {limits.MAX_FILES} files; a bundle holds fewer")
+
+
+def required(shape: ModelShape) -> frozenset[str]:
+    """The files that a manifest with this shape must list."""
+    names = {USER_TOWER, IDS, COLUMNS, BIAS, POPULARITY, CALIBRATION, GOLDEN}
+    names |= {ROWS_INT8, SCALES} if shape.rows == "int8" else {ROWS_FLOAT32}
+    if shape.item_tower is not None:
+        names |= {ITEM_TOWER, TOKENIZER}
+    return frozenset(names)

@@ -1,0 +1,220 @@
+"""The items that a bundle can rank: ids, vectors, biases, popularity and display columns."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_runtime.errors import InputError
+
+ColumnValue = str | int | float | tuple[str, ...] | None
+INT8_MAX = 127
+MAX_INTEGER = 2**63 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """n items and what is known of each, in one fixed order; an item's index is its place in it.
+
+    The vector of item i is `rows[i] * scales[i]`, or `rows[i]` where rows are float32.
+
+    Attributes:
+        ids: n unique, non-empty strings, without NUL and encodable as UTF-8.
+        rows: (n, width), int8 in [-127, 127] or finite float32.
+        scales: (n,) float32, finite and at least 0; None if and only if rows are float32.
+        bias: (n,) float32, finite: added to an item's score.
+        popularity: (n,) float32: share of training interactions; sums to 1, or is all 0.
+        columns: Column name -> n values, each a string, a finite number, None, or strings in a
+            sequence. "title" is always there and holds strings or None.
+    """
+
+    ids: tuple[str, ...]
+    rows: NDArray[np.int8] | NDArray[np.float32]
+    scales: NDArray[np.float32] | None
+    bias: NDArray[np.float32]
+    popularity: NDArray[np.float32]
+    columns: Mapping[str, Sequence[ColumnValue]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", _checked_ids(self.ids))
+        object.__setattr__(self, "columns", _checked_columns(self.columns, len(self.ids)))
+        self._check_arrays()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def width(self) -> int:
+        """Length of an item vector."""
+        return int(self.rows.shape[1])
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """Dequantized item vectors, float32 (n, width), read-only; made once."""
+        vectors = np.ascontiguousarray(self.rows, np.float32)
+        if self.scales is not None:
+            vectors *= self.scales[:, None]
+        vectors = vectors.view()
+        vectors.setflags(write=False)
+        return vectors
+
+    def index_of(self, item_id: str) -> int | None:
+        """The index of an item, or None where the catalogue does not hold it."""
+        return self._index.get(item_id)
+
+    def postings(self, column: str) -> Mapping[ColumnValue, NDArray[np.int64]]:
+        """Column value -> ascending int64 indices of the items that have it; made once per column.
+
+        Raises:
+            InputError: There is no such column; the message names those that exist.
+        """
+        if column not in self.columns:
+            names = ", ".join(sorted(self.columns))
+            raise InputError(f"no column {column!r} in the catalogue; there are: {names}")
+        if column not in self._postings:
+            self._postings[column] = _invert(self.columns[column])
+        return self._postings[column]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {item_id: index for index, item_id in enumerate(self.ids)}
+
+    @cached_property
+    def _postings(self) -> dict[str, dict[ColumnValue, NDArray[np.int64]]]:
+        return {}
+
+    def _check_arrays(self) -> None:
+        n = len(self.ids)
+        if self.rows.ndim != 2 or len(self.rows) != n or self.rows.shape[1] < 1:
+            raise InputError(f"rows have shape {self.rows.shape}; {n} items need ({n}, width)")
+        if self.rows.dtype == np.int8:
+            if self.scales is None:
+                raise InputError("int8 rows need scales; use quantize_rows to make both")
+            if n and int(self.rows.min()) < -INT8_MAX:
+                raise InputError("an int8 row holds -128; the symmetric range is -127 to 127")
+            _check_vector("scales", self.scales, n, low=0.0)
+        elif self.rows.dtype == np.float32:
+            if self.scales is not None:
+                raise InputError("float32 rows take no scales; give scales=None")
+            _check_finite("rows", self.rows)
+        else:
+            raise InputError(f"rows are {self.rows.dtype}; give int8 or float32")
+        _check_vector("bias", self.bias, n)
+        _check_vector("popularity", self.popularity, n, low=0.0)
+        total = float(self.popularity.sum(dtype=np.float64))
+        if total != 0 and abs(total - 1) > 1e-3:
+            raise InputError(f"popularity sums to {total:.6g}; shares sum to 1, or are all 0")
+
+
+def quantize_rows(
+    vectors: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Symmetric per-row int8: `rows * scales[:, None]` is within half a scale of the vectors.
+
+    Args:
+        vectors: float32 (n, width), finite.
+
+    Returns:
+        rows, int8 (n, width) in [-127, 127], and scales, float32 (n,), max|row| / 127. A row of
+        zeros has scale 0.
+
+    Raises:
+        InputError: The vectors are not two-dimensional float32, or not finite.
+    """
+    if vectors.ndim != 2 or vectors.dtype != np.float32:
+        raise InputError(f"vectors are {vectors.dtype} {vectors.shape}; give float32 (n, width)")
+    _check_finite("vectors", vectors)
+    scales = np.abs(vectors).max(axis=1, initial=0.0) / np.float32(INT8_MAX)
+    steps = np.where(scales > 0, scales, np.float32(1))
+    # A subnormal scale is coarse enough to push the quotient past 127.
+    rows = np.rint(vectors / steps[:, None]).clip(-INT8_MAX, INT8_MAX).astype(np.int8)
+    return rows, scales.astype(np.float32)
+
+
+def _checked_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    ids = tuple(ids)
+    for index, item_id in enumerate(ids):
+        if not isinstance(item_id, str) or not item_id:
+            raise InputError(f"item id {index} is {item_id!r}; ids are non-empty strings")
+    _check_text("item ids", ids)
+    if len(set(ids)) != len(ids):
+        (twice, _), *_ = Counter(ids).most_common(1)
+        raise InputError(f"item id {twice!r} stands twice; ids are unique")
+    return ids
+
+
+def _checked_columns(
+    columns: Mapping[str, Sequence[ColumnValue]], n: int
+) -> dict[str, tuple[ColumnValue, ...]]:
+    if "title" not in columns:
+        raise InputError("columns lack 'title'; give one title (or None) per item")
+    _check_text("column names", tuple(columns))
+    return {name: _checked_column(name, values, n) for name, values in columns.items()}
+
+
+def _checked_column(name: str, values: Sequence[ColumnValue], n: int) -> tuple[ColumnValue, ...]:
+    if isinstance(values, str) or len(values) != n:
+        raise InputError(f"column {name!r} has {len(values)} values; {n} items need {n}")
+    checked = tuple(_checked_value(name, index, value) for index, value in enumerate(values))
+    texts = [text for value in checked if value is not None for text in _texts(value)]
+    _check_text(f"column {name!r}", texts)
+    if name == "title" and not all(value is None or isinstance(value, str) for value in checked):
+        raise InputError("column 'title' holds something else than strings and None")
+    return checked
+
+
+def _checked_value(name: str, index: int, value: ColumnValue) -> ColumnValue:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and isfinite(value):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER:
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise InputError(
+        f"column {name!r} holds {value!r} at item {index}; values are strings, finite numbers "
+        "(integers of 63 bits), None, or lists of strings"
+    )
+
+
+def _texts(value: ColumnValue) -> tuple[str, ...]:
+    if isinstance(value, tuple):
+        return value
+    return (value,) if isinstance(value, str) else ()
+
+
+def _check_text(what: str, texts: Sequence[str]) -> None:
+    joined = "".join(texts)
+    if "\0" in joined:
+        raise InputError(f"{what} hold a NUL character; remove it")
+    try:
+        joined.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} hold a lone surrogate; give text that UTF-8 can say") from error
+
+
+def _check_vector(name: str, values: NDArray[np.float32], n: int, low: float | None = None) -> None:
+    if values.dtype != np.float32 or values.shape != (n,):
+        raise InputError(f"{name} are {values.dtype} {values.shape}; give float32 ({n},)")
+    _check_finite(name, values)
+    if low is not None and n and float(values.min()) < low:
+        raise InputError(f"{name} hold {float(values.min())}; the lowest allowed is {low:g}")
+
+
+def _check_finite(name: str, values: NDArray[Any]) -> None:
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} hold NaN or infinity; give finite numbers")
+
+
+def _invert(values: Sequence[ColumnValue]) -> dict[ColumnValue, NDArray[np.int64]]:
+    postings: dict[ColumnValue, list[int]] = {}
+    for index, value in enumerate(values):
+        for key in dict.fromkeys(value) if isinstance(value, tuple) else (value,):
+            postings.setdefault(key, []).append(index)
+    return {value: np.array(indices) for value, indices in postings.items()}

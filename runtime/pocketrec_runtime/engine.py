@@ -1,0 +1,332 @@
+"""The engine: a bundle opened for ranking on this device."""
+
+import operator
+import threading
+from collections.abc import Collection, Sequence
+from os import PathLike
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pocketrec_runtime import scan
+from pocketrec_runtime.answers import AnswerSource, RankedItem, Recommendation, Scores
+from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
+from pocketrec_runtime.catalogue import Catalogue
+from pocketrec_runtime.errors import InputError, StateError
+from pocketrec_runtime.lookup import Filters, filter_mask, resolve
+from pocketrec_runtime.selftest import self_test as run_self_test
+from pocketrec_runtime.state import UserState
+from pocketrec_runtime.towers import OnnxItemTower, OnnxUserTower
+
+
+class Engine:
+    """A bundle's models and catalogue, ready to rank.
+
+    Nothing in it changes after it is made but the counter `reused_positions`, so that one engine
+    serves any number of threads; a user's progress lives in `UserState` values.
+
+    Args:
+        bundle: A verified bundle.
+        threads: Threads of one model run.
+
+    Raises:
+        BundleFormatError: A model file does not open, or does not fit the manifest.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        contents = bundle.contents
+        self._manifest = bundle.manifest
+        self._shape = contents.model
+        self._catalogue = contents.catalogue
+        self._vectors = contents.catalogue.vectors
+        self._calibration = contents.calibration
+        self._user_tower = OnnxUserTower(contents.user_tower, contents.model, threads)
+        self._item_tower = _open_item_tower(bundle, threads)
+        self._reused_positions = 0
+        self._counter_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: str | PathLike[str], *, threads: int = 1, self_test: bool = True) -> Self:
+        """Opens a bundle: verifies every byte, loads the models, answers the golden queries.
+
+        Args:
+            path: A directory or zip bundle.
+            threads: Threads of one model run.
+            self_test: Whether to answer the golden queries before the first use.
+
+        Raises:
+            BundleError: The bundle is missing, broken, altered, of another major version, or
+                fails its self-test; see `read_bundle`.
+        """
+        bundle = read_bundle(path)
+        engine = cls(bundle, threads=threads)
+        if self_test:
+            run_self_test(engine, bundle.contents.golden)
+        return engine
+
+    @property
+    def manifest(self) -> Manifest:
+        """The bundle's manifest."""
+        return self._manifest
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The bundle's items."""
+        return self._catalogue
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's fingerprint: 64 hexadecimal digits."""
+        return self._manifest.fingerprint
+
+    @property
+    def window(self) -> int:
+        """Longest history, in events, that the user tower reads."""
+        return self._shape.window
+
+    @property
+    def reused_positions(self) -> int:
+        """Positions that `append` took from the cache instead of computing them again, so far."""
+        return self._reused_positions
+
+    def prefill(self, items: Sequence[int]) -> tuple[UserState, NDArray[np.float32]]:
+        """State and user vector, float32 (width,), of a history read from its start.
+
+        Args:
+            items: Item indices, oldest first, at least one; the newest `window` are read and all
+                of them count as seen.
+
+        Raises:
+            InputError: No items, or an index outside the catalogue.
+        """
+        if len(items) == 0:
+            raise InputError("an empty history has no user vector; recommend() answers it")
+        checked = [self._checked_index(item) for item in items]
+        return self._prefill(tuple(checked[-self.window :]), frozenset(checked))
+
+    def append(self, state: UserState, item: int) -> tuple[UserState, NDArray[np.float32]]:
+        """State and user vector, float32 (width,), after one more event.
+
+        Equal to `prefill` of the state's items and the new one within float error. A full window
+        is read again from its newest `window // 2` events, the new one among them (at least that
+        one), so that the next appends are cheap again.
+
+        Raises:
+            InputError: An index outside the catalogue.
+            StateError: The state is of another model.
+        """
+        item = self._checked_index(item)
+        self._check_state(state)
+        items = (*state.items, item)
+        # Copying a long history's set for an item it already holds would be for nothing.
+        seen = state.seen if item in state.seen else state.seen | {item}
+        if len(items) > self.window:
+            return self._prefill(items[-max(1, self.window // 2) :], seen)
+        vector, kv = self._user_tower.run(self._vectors[None, item, None], state.kv)
+        with self._counter_lock:
+            self._reused_positions += len(state.items)
+        return UserState(items, kv, seen, self.fingerprint), vector[0]
+
+    def scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of all items for a user vector (width,): float32 (n,).
+
+        Raises:
+            InputError: The vector has another shape.
+        """
+        if vector.shape != (self._shape.width,):
+            raise InputError(f"vector has shape {vector.shape}; give ({self._shape.width},)")
+        scores = self._vectors @ vector.astype(np.float32, copy=False)
+        scores += self._catalogue.bias
+        return scores
+
+    def top_k(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        *,
+        exclude: Collection[int] = (),
+        allow: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Indices and scores of the k best items for a user vector; exact, as `scan.top_k`.
+
+        Args:
+            vector: User vector, (width,).
+            k: How many, at least 1.
+            exclude: Item indices that are not returned.
+            allow: (n,), True where an item may be returned; None is all.
+
+        Raises:
+            InputError: k, the vector, an index or the mask is out of bounds.
+        """
+        return self._select(self.scores(vector), k, exclude, allow)
+
+    def probability(self, scores: ArrayLike) -> NDArray[np.float32]:
+        """Calibrated probabilities of scores, float32, same shape."""
+        return self._calibration.probability(scores)
+
+    def recommend(
+        self,
+        history: Sequence[str],
+        k: int = 10,
+        *,
+        include_seen: bool = False,
+        filters: Filters | None = None,
+    ) -> Recommendation:
+        """The k best items for a history of item ids.
+
+        Unknown ids are skipped and reported, strings with NUL or lone surrogates among them;
+        repeats are allowed; of a history longer than the window the newest `window` known events
+        are read. Without any known id the answer is the most popular items.
+
+        Args:
+            history: Item ids, oldest first; may be empty.
+            k: How many items, at least 1; more than the catalogue holds is all of it.
+            include_seen: Whether items of the history may be recommended; otherwise none of the
+                whole history is, inside the window or not.
+            filters: Column -> allowed values; items must pass all. Columns of lists pass on any
+                overlap.
+
+        Raises:
+            InputError: k below 1, an id that is no string, or an unknown filter column.
+        """
+        k = scan.check_k(k)
+        known, unknown = resolve(self._catalogue, history, "history")
+        vector = self.prefill(known)[1] if known else None
+        exclude = () if include_seen else frozenset(known)
+        return self.rank(vector, k, exclude=exclude, filters=filters, unknown=unknown)
+
+    def rank(
+        self,
+        vector: NDArray[np.float32] | None,
+        k: int = 10,
+        *,
+        exclude: Collection[int] = (),
+        filters: Filters | None = None,
+        unknown: tuple[str, ...] = (),
+    ) -> Recommendation:
+        """The k best items for a user vector, or the most popular items for None.
+
+        `recommend` for callers that keep a `UserState`: give its `seen` as `exclude`.
+
+        Args:
+            vector: User vector of `prefill` or `append`, (width,); None where there is no history.
+            k: How many items, at least 1.
+            exclude: Item indices that are not returned.
+            filters: As in `recommend`.
+            unknown: Unknown history ids to report in the answer.
+
+        Raises:
+            InputError: As `recommend` and `top_k`.
+        """
+        allow = filter_mask(self._catalogue, filters)
+        scores, source, reason = self._scored(vector, unknown)
+        indices, best = self._select(scores, k, exclude, allow)
+        items = self._ranked(indices, best, source)
+        return Recommendation(items, source, reason, self.fingerprint, unknown)
+
+    def score(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
+        """Scores of candidates for a history of item ids, both as in `recommend`.
+
+        Raises:
+            InputError: An id is no string.
+        """
+        known, unknown = resolve(self._catalogue, history, "history")
+        wanted, unknown_candidates = resolve(self._catalogue, candidates, "candidates")
+        vector = self.prefill(known)[1] if known else None
+        scores, source, reason = self._scored(vector, unknown)
+        indices = np.array(wanted, np.int64)
+        items = self._ranked(indices, scores[indices], source)
+        return Scores(items, source, reason, self.fingerprint, unknown, unknown_candidates)
+
+    def encode_items(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Item vectors of texts, float32 (n, width), from the bundle's item tower.
+
+        Raises:
+            InputError: The bundle has no item tower, or a text is no encodable string.
+        """
+        if self._item_tower is None:
+            raise InputError("this bundle has no item tower; distil one with an item table")
+        return self._item_tower.encode(texts)
+
+    def _prefill(
+        self, items: tuple[int, ...], seen: frozenset[int]
+    ) -> tuple[UserState, NDArray[np.float32]]:
+        vector, kv = self._user_tower.run(self._vectors[None, list(items)])
+        return UserState(items, kv, seen, self.fingerprint), vector[0]
+
+    def _scored(
+        self, vector: NDArray[np.float32] | None, unknown: tuple[str, ...]
+    ) -> tuple[NDArray[np.float32], AnswerSource, str]:
+        if vector is not None:
+            return self.scores(vector), "device", "ranked by the user tower on this device"
+        reason = "no id of the history is in the catalogue" if unknown else "the history is empty"
+        return self._catalogue.popularity.copy(), "popularity", reason
+
+    def _select(
+        self,
+        scores: NDArray[np.float32],
+        k: int,
+        exclude: Collection[int],
+        allow: NDArray[np.bool_] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if allow is not None:
+            scan.leave_out(scores, allow)
+        if len(exclude) > 0:
+            indices = np.fromiter(exclude, np.int64, len(exclude))
+            if indices.min() < 0 or indices.max() >= scores.size:
+                raise InputError(f"exclude holds an index outside 0 to {scores.size - 1}")
+            scores[indices] = -np.inf
+        return scan.best(scores, k)
+
+    def _ranked(
+        self, indices: NDArray[np.int64], scores: NDArray[np.float32], source: AnswerSource
+    ) -> tuple[RankedItem, ...]:
+        ids, titles = self._catalogue.ids, self._catalogue.columns["title"]
+        shares = scores if source == "popularity" else self.probability(scores)
+        return tuple(
+            RankedItem(ids[index], score, share, titles[index])
+            for index, score, share in zip(
+                indices.tolist(), scores.tolist(), shares.tolist(), strict=True
+            )
+        )
+
+    def _checked_index(self, item: int) -> int:
+        try:
+            index = operator.index(item)
+        except TypeError as error:
+            raise InputError(f"item {item!r} is no index; give integers") from error
+        if not 0 <= index < len(self._catalogue):
+            raise InputError(f"item index {index} is outside 0 to {len(self._catalogue) - 1}")
+        return index
+
+    def _check_state(self, state: UserState) -> None:
+        if state.fingerprint != self.fingerprint:
+            raise StateError(
+                f"the state is of model {state.fingerprint[:12]}, this is {self.fingerprint[:12]}; "
+                "rebuild it with prefill"
+            )
+        shape = self._shape
+        expected = (1, shape.kv_heads, len(state.items), shape.head_dim)
+        if len(state.kv) != shape.blocks or any(a.shape != expected for p in state.kv for a in p):
+            raise StateError(
+                f"the state's cache is not {shape.blocks} blocks of {expected}; "
+                "rebuild it with prefill"
+            )
+
+
+def _open_item_tower(bundle: Bundle, threads: int) -> OnnxItemTower | None:
+    contents = bundle.contents
+    if (
+        contents.model.item_tower is None
+        or contents.item_tower is None
+        or contents.tokenizer is None
+    ):
+        return None
+    return OnnxItemTower(
+        contents.item_tower,
+        contents.tokenizer,
+        width=contents.model.width,
+        max_tokens=contents.model.item_tower.max_tokens,
+        threads=threads,
+    )

@@ -1,0 +1,81 @@
+"""Ids and filters of a request, as item indices and masks of a catalogue."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_runtime.catalogue import Catalogue, ColumnValue
+from pocketrec_runtime.errors import InputError
+
+Filters = Mapping[str, Collection[ColumnValue]]
+"""Column -> allowed values; an item passes where it has one of them in every column."""
+
+
+def resolve(
+    catalogue: Catalogue, ids: Sequence[str], what: str
+) -> tuple[list[int], tuple[str, ...]]:
+    """Indices of the known ids, in order and with repeats, and the unknown ids, each once.
+
+    Any string may be asked for: one with NUL or a lone surrogate is unknown like any other, as no
+    catalogue holds such an id.
+
+    Args:
+        catalogue: Where to look.
+        ids: Item ids.
+        what: Name of the argument, for messages.
+
+    Raises:
+        InputError: The ids are one string, or one of them is no string.
+    """
+    if isinstance(ids, str | bytes):
+        raise InputError(f"{what} is one {type(ids).__name__}; give a sequence of item ids")
+    known: list[int] = []
+    unknown: dict[str, None] = {}
+    for place, item_id in enumerate(ids):
+        if not isinstance(item_id, str):
+            raise InputError(
+                f"{what}[{place}] is {item_id!r}, a {type(item_id).__name__}; item ids are strings"
+            )
+        index = catalogue.index_of(item_id)
+        if index is None:
+            unknown[item_id] = None
+        else:
+            known.append(index)
+    return known, tuple(unknown)
+
+
+def filter_mask(catalogue: Catalogue, filters: Filters | None) -> NDArray[np.bool_] | None:
+    """(n,) True where an item passes every filter; None where there are no filters.
+
+    A column of lists passes where the list holds any allowed value.
+
+    Raises:
+        InputError: There is no such column, or the allowed values are no collection of column
+            values.
+    """
+    if not filters:
+        return None
+    mask = np.ones(len(catalogue), np.bool_)
+    for column, allowed in filters.items():
+        mask &= _column_mask(catalogue, column, allowed)
+    return mask
+
+
+def _column_mask(
+    catalogue: Catalogue, column: str, allowed: Collection[ColumnValue]
+) -> NDArray[np.bool_]:
+    postings = catalogue.postings(column)
+    if isinstance(allowed, str | bytes) or not isinstance(allowed, Collection):
+        raise InputError(
+            f"filter {column!r} is {allowed!r}; give a list of allowed values: [{allowed!r}]"
+        )
+    mask = np.zeros(len(catalogue), np.bool_)
+    for value in allowed:
+        if not isinstance(value, str | int | float | None):
+            raise InputError(
+                f"filter {column!r} allows {value!r}; values are strings, numbers or None"
+            )
+        if (indices := postings.get(value)) is not None:
+            mask[indices] = True
+    return mask

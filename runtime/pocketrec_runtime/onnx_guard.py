@@ -1,0 +1,90 @@
+"""Refuses ONNX models that point outside their own bytes, before ONNX Runtime sees them.
+
+Walks the protobuf wire format (https://protobuf.dev/programming-guides/encoding/) along the few
+fields of onnx.proto that can hold a tensor; no parser of the model itself is needed.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from pocketrec_runtime.errors import BundleFormatError
+
+_MAX_DEPTH = 32
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_EXTERNAL_DATA_FIELD = 13
+_DATA_LOCATION_FIELD = 14
+
+# Message -> field number -> the message that stands in that field (onnx.proto, IR version 3 on).
+_CHILDREN: Mapping[str, Mapping[int, str]] = {
+    "Model": {7: "Graph", 20: "Training", 25: "Function"},
+    "Training": {1: "Graph", 2: "Graph"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Node": {5: "Attribute"},
+    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor",
+                  23: "SparseTensor"},
+    "SparseTensor": {1: "Tensor", 2: "Tensor"},
+    "Tensor": {},
+}  # fmt: skip
+
+
+def refuse_external_data(model: bytes, name: str) -> None:
+    """Returns where every tensor of the ONNX model is stored inside the model.
+
+    Args:
+        model: The bytes of an ONNX ModelProto.
+        name: The file's name, for messages.
+
+    Raises:
+        BundleFormatError: A tensor is stored in another file, or the bytes are no protobuf.
+    """
+    try:
+        _walk(memoryview(model), "Model", name, depth=0)
+    except IndexError as error:
+        raise BundleFormatError(f"{name} ends in the middle of a field; it is no model") from error
+
+
+def _walk(data: memoryview, message: str, name: str, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise BundleFormatError(f"{name} nests deeper than {_MAX_DEPTH} messages; refused")
+    children = _CHILDREN[message]
+    for number, value in _fields(data, name):
+        if message == "Tensor" and number in (_EXTERNAL_DATA_FIELD, _DATA_LOCATION_FIELD):
+            if value != 0:
+                raise BundleFormatError(
+                    f"{name} keeps tensors in another file; export it without external data"
+                )
+        elif number in children and isinstance(value, memoryview):
+            _walk(value, children[number], name, depth + 1)
+
+
+def _fields(data: memoryview, name: str) -> Iterator[tuple[int, int | memoryview]]:
+    """(field number, varint value or payload) of each field of one message."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        wire = tag & 7
+        value: int | memoryview
+        if wire == _VARINT:
+            value, at = _varint(data, at)
+        elif wire in (_FIXED64, _FIXED32):
+            size = 8 if wire == _FIXED64 else 4
+            value, at = data[at : at + size], at + size
+        elif wire == _BYTES:
+            size, at = _varint(data, at)
+            value, at = data[at : at + size], at + size
+        else:
+            raise BundleFormatError(f"{name} has wire type {wire} at byte {at}; it is no model")
+        if at > len(data):
+            raise IndexError
+        yield tag >> 3, value
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise IndexError
