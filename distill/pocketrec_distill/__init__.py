@@ -1,0 +1,1 @@
+"""From tables of interactions to a verified bundle: data, teachers, students, export, report."""

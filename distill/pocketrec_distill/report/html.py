@@ -1,0 +1,128 @@
+"""Renders a report as one self-contained page: no script, nothing fetched, readable offline."""
+
+import json
+from importlib.resources import files
+
+from pocketrec_distill.report import sections
+from pocketrec_distill.report.markup import Markup, element, join
+from pocketrec_distill.report.schema import Report, validate_report
+from pocketrec_distill.report.summary import headline, milliseconds_text, size_text
+
+#: Nothing on the page may load or run anything; browsers that read this line hold it to that.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_TERMS = {
+    "NDCG@10": "how near the top of the ten the user's next item stands: 1 first, 0.63 second, "
+    "0 not among them; the mean over users.",
+    "Recall@10": "share of users whose next item is among the ten.",
+    "MRR@10": "mean of one over the next item's place, 0 when it is not among the ten.",
+    "Coverage@10": "share of the catalogue that stands in somebody's ten.",
+    "95% interval": "bootstrap over users; for a difference or a ratio, of the same users paired.",
+    "Full ranking": "every item of the catalogue competes, except those already in the history; "
+    "no sampled negatives. Ties count against the model.",
+    "Shipped bundle": "the quantized bundle measured through the device runtime, never the "
+    "training code.",
+    "Control": "the student's shape and budget, trained without the teacher.",
+}
+
+
+def render_html(report: Report) -> str:
+    """The page for a report, as text.
+
+    Raises:
+        ReportError: the report does not hold its fixed keys.
+    """
+    validate_report(report)
+    style = files("pocketrec_distill.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = join(
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", "pocketrec report"),
+        element("style", Markup(style)),
+    )
+    body = join(_header(report), element("main", *_sections(report)))
+    page = element("html", element("head", head), element("body", body), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def _header(report: Report) -> Markup:
+    return element(
+        "header",
+        element("p", "pocketrec · report of one run", class_="kicker"),
+        element("h1", headline(report)),
+        element("dl", *_tiles(report), class_="tiles"),
+    )
+
+
+def _tiles(report: Report) -> list[Markup]:
+    shipped, teacher = report["test"]["shipped"], report["test"]["teacher"]
+    retention, latency = report["retention"], report["latency_ms"]
+    low, high = retention["ci95"]
+    return [
+        _tile(
+            "NDCG@10, shipped, test",
+            f"{shipped['ndcg@10']:.4f}",
+            f"teacher {teacher['ndcg@10']:.4f}",
+        ),
+        _tile("Retention", f"{retention['ratio']:.1%}", f"95% interval {low:.1%} to {high:.1%}"),
+        _tile("Bundle", size_text(report["bundle_bytes"]), _parameters(report)),
+        _tile(
+            "Latency, median",
+            milliseconds_text(latency["shipped"]["median"]),
+            f"{latency['ratio']:,.0f} times faster than the teacher",
+        ),
+    ]
+
+
+def _tile(name: str, figure: str, note: str) -> Markup:
+    return element(
+        "div",
+        element("dt", name),
+        element("dd", figure, class_="figure"),
+        element("dd", note, class_="note"),
+        class_="tile",
+    )
+
+
+def _parameters(report: Report) -> str:
+    for model in ("shipped", "student_fp32", "student"):
+        if model in report["parameters"]:
+            return f"{report['parameters'][model]:,} parameters"
+    return "model, catalogue and tokenizer"
+
+
+def _sections(report: Report) -> list[Markup]:
+    """Every section of the page in reading order; an optional key that is absent leaves none."""
+    built = [
+        sections.quality(report, "test", "Ranking quality on the test split"),
+        sections.comparisons(report),
+        sections.quality(report, "validation", "Ranking quality on the validation split"),
+        sections.latency(report),
+        sections.parameters(report),
+        sections.stages(report),
+        sections.curves(report),
+    ]
+    for key, title, note in (
+        ("parity", "Parity", "The same histories through PyTorch, ONNX and the bundle."),
+        ("quantization", "Quantization", "What was measured, and what was shipped because of it."),
+        ("data", "Data", "What was read, what was dropped, and why."),
+        ("device", "Machine", "The machine on which everything on this page was measured."),
+    ):
+        if report.get(key):
+            built.append(sections.facts(title, note, report[key]))
+    return [*built, _configuration(report), _glossary()]
+
+
+def _configuration(report: Report) -> Markup:
+    if not report.get("config"):
+        return Markup()
+    text = json.dumps(report["config"], indent=2, ensure_ascii=False)
+    inner = join(element("summary", "Show every setting"), element("pre", text))
+    return element("section", element("h2", "Configuration"), element("details", inner))
+
+
+def _glossary() -> Markup:
+    terms = join(*(element("dt", term) + element("dd", text) for term, text in _TERMS.items()))
+    return element("section", element("h2", "Words"), element("dl", terms, class_="words"))

@@ -1,0 +1,52 @@
+"""`pocketrec distill`: from interactions to a verified bundle."""
+
+from pathlib import Path
+
+import click
+
+from pocketrec.cli.extras import require_extra
+from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, json_option
+from pocketrec.cli.output import emit, emit_json
+from pocketrec.cli.reporting import report_text
+
+
+@click.command("distill", short_help="Train, distil, quantize and write a bundle.")
+@click.option("--interactions", required=True, type=INPUT_PATH, help="Table of interactions.")
+@click.option("--items", type=INPUT_PATH, help="Table of items with their text.")
+@click.option("--out", required=True, type=OUTPUT_PATH, help="The bundle: a folder, or NAME.zip.")
+@click.option("--config", "config_path", type=INPUT_PATH, help="Settings, a TOML file.")
+@click.option("--run-dir", type=OUTPUT_PATH, help="Where stages keep their results, to resume.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed, over the one in the settings.")
+@json_option
+def command(
+    *,
+    interactions: Path,
+    items: Path | None,
+    out: Path,
+    config_path: Path | None,
+    run_dir: Path | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Fine-tune a teacher, distil a small student from it, and write a verified bundle.
+
+    Tables are CSV, TSV, Parquet, or RecBole's .inter and .item files. A stopped run resumes at
+    its last finished stage where the same --run-dir is given.
+    """
+    require_extra("distill")
+    from pocketrec_distill.config import load_config
+    from pocketrec_distill.pipeline import distill
+
+    report = distill(
+        interactions,
+        items,
+        out,
+        config=load_config(config_path, seed=seed),
+        run_dir=run_dir,
+        seed=seed,
+    )
+    if as_json:
+        emit_json("report", report)
+        return
+    emit(report_text(report))
+    emit(f"bundle  {out}")

@@ -1,0 +1,56 @@
+"""`pocketrec recommend`: the best items for a history, scored on this machine."""
+
+from pathlib import Path
+
+import click
+
+from pocketrec.cli.options import (
+    bundle_argument,
+    history_option,
+    json_option,
+    read_filters,
+    read_ids,
+)
+from pocketrec.cli.ranking import emit_answer
+from pocketrec_runtime import Engine
+
+
+@click.command("recommend", short_help="The best items for a history.")
+@bundle_argument()
+@history_option
+@click.option(
+    "-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many."
+)
+@click.option("--include-seen", is_flag=True, help="Let items of the history stand in the answer.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Only items whose column holds this value. Repeat it: values of one column widen the "
+    "answer, further columns narrow it.",
+)
+@json_option
+def command(
+    *,
+    bundle: Path,
+    history: str,
+    k: int,
+    include_seen: bool,
+    filters: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Rank the whole catalogue of BUNDLE for a history, offline.
+
+    Ids that the bundle does not know are skipped and named. Without any known id the answer is
+    the most popular items, and says so: its source is "popularity" instead of "device".
+    """
+    ids = read_ids(history, "--history")
+    engine = Engine.open(bundle)
+    answer = engine.recommend(
+        ids,
+        k=k,
+        include_seen=include_seen,
+        filters=read_filters(filters, engine.catalogue) or None,
+    )
+    emit_answer("recommend", answer, as_json=as_json)

@@ -1,0 +1,33 @@
+"""How an answer is printed: as JSON, or as a table with where it came from."""
+
+from pocketrec.cli.output import emit, emit_json, printable, say, table
+from pocketrec_runtime import Recommendation, Scores
+
+
+def emit_answer(command: str, answer: Recommendation | Scores, *, as_json: bool) -> None:
+    """Print ranked or scored items in their order; unknown ids are named."""
+    if as_json:
+        emit_json(command, answer.as_dict())
+        return
+    rows = [
+        [
+            str(place),
+            item.item_id,
+            f"{item.score:.4f}",
+            f"{item.probability:.4f}",
+            "" if item.title is None else item.title,
+        ]
+        for place, item in enumerate(answer.items, start=1)
+    ]
+    emit(table(["#", "item", "score", "probability", "title"], rows))
+    say(f"source: {answer.source} ({answer.reason}); model {answer.model[:12]}")
+    unknown = list(answer.unknown)
+    if isinstance(answer, Scores):
+        unknown += answer.unknown_candidates
+    if unknown:
+        say(f"not in the catalogue, skipped: {_listed(unknown)}")
+
+
+def _listed(ids: list[str], limit: int = 10) -> str:
+    more = f" and {len(ids) - limit} more" if len(ids) > limit else ""
+    return ", ".join(map(printable, ids[:limit])) + more

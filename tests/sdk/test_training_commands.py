@@ -1,0 +1,120 @@
+"""`distill`, `evaluate` and `demo`: what they hand over, and what they print.
+
+Training has its own tests; here it is a small fake that records how it was called.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture
+def calls() -> list[tuple]:
+    return []
+
+
+@pytest.fixture(autouse=True)
+def training(monkeypatch, calls, report, tiny_bundle) -> None:
+    def load_config(path, *, seed=None):
+        calls.append(("load_config", path, seed))
+        return SimpleNamespace(data="data settings")
+
+    def distill(interactions, items, out, *, config, run_dir, seed):
+        calls.append(("distill", interactions, items, out, config.data, run_dir, seed))
+        return report
+
+    def evaluate_bundle(bundle, interactions, split, settings):
+        calls.append(("evaluate", bundle, interactions, split, settings))
+        return {"split": split, **report["test"]["shipped"]}
+
+    def run_demo(out):
+        shutil.copytree(tiny_bundle, out / "bundle")
+        (out / "report.json").write_text(json.dumps(report))
+        return {"bundle": str(out / "bundle"), "report": str(out / "report.html")}
+
+    for name, function in {
+        "config": load_config,
+        "pipeline": distill,
+        "evaluation.bundle": evaluate_bundle,
+        "demo": run_demo,
+    }.items():
+        module = ModuleType(f"pocketrec_distill.{name}")
+        setattr(module, function.__name__, function)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,timestamp\n")
+    return path
+
+
+def test_distill_prints_the_report(cli, calls, report, events, tmp_path) -> None:
+    out, run_dir = tmp_path / "my.bundle", tmp_path / "run"
+    outcome = cli(
+        "distill", "--interactions", events, "--items", events, "--out", out,
+        "--run-dir", run_dir, "--seed", 7, "--config", events, "--json",
+    )  # fmt: skip
+    assert outcome.code == 0
+    assert outcome.json == {"schema": "pocketrec.report/1", **report}
+    assert calls == [
+        ("load_config", events, 7),
+        ("distill", events, events, out, "data settings", run_dir, 7),
+    ]
+
+
+def test_distill_as_text(cli, calls, events) -> None:
+    outcome = cli("distill", "--interactions", events, "--out", "b.zip")
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("A bundle of 1.9 MB ranks at NDCG@10 0.106")
+    assert [line.split("  ")[0] for line in lines[3:6]] == [
+        "Blended teacher",
+        "Student, 32-bit",
+        "Shipped bundle",
+    ]
+    assert lines[5].split()[2:] == ["0.1058", "0.0948..0.1178", "0.2010", "0.0794", "0.4700"]
+    assert lines[-1].split() == ["bundle", "b.zip"]
+    assert calls[-1] == ("distill", events, None, Path("b.zip"), "data settings", None, None)
+
+
+@pytest.mark.parametrize("option", ["--interactions", "--items", "--config"])
+def test_distill_refuses_a_file_that_is_not_there(cli, calls, events, option) -> None:
+    outcome = cli("distill", "--interactions", events, "--out", "b", option, "nowhere.csv")
+    assert outcome.code == 2
+    assert "nowhere.csv" in outcome.err
+    assert calls == []
+
+
+def test_evaluate_measures_the_bundle(cli, calls, events, tiny_bundle) -> None:
+    arguments = ("evaluate", tiny_bundle, "--interactions", events)
+    found = cli(*arguments, "--split", "temporal", "--json").json
+    assert found["schema"] == "pocketrec.evaluate/1"
+    assert (found["split"], found["ndcg@10"], found["users"]) == ("temporal", 0.1058, 943)
+    assert calls[-1] == ("evaluate", tiny_bundle, events, "temporal", "data settings")
+    text = cli(*arguments).out
+    assert "0.0948 to 0.1178" in text
+    assert "leave-one-out" in text
+    assert cli(*arguments, "--split", "random").code == 2
+
+
+def test_demo_names_its_files(cli, tmp_path) -> None:
+    out = tmp_path / "demo"
+    found = cli("demo", "--out", out, "--json").json
+    assert found == {
+        "schema": "pocketrec.demo/1",
+        "bundle": str(out / "bundle"),
+        "report": str(out / "report.html"),
+    }
+
+
+def test_demo_ends_with_a_recommendation_from_the_bundle(cli, tmp_path) -> None:
+    text = cli("demo", "--out", tmp_path / "demo").out
+    assert "Shipped bundle" in text
+    # The history of the first golden query is "50", so "Return of the Jedi" comes first.
+    assert text.index("Star Wars") < text.index("Return of the Jedi")
+    assert f"pocketrec recommend {tmp_path / 'demo' / 'bundle'} --history 50" in text
