@@ -1,0 +1,135 @@
+"""The whole configuration: a TOML file of sections, strict about names and types."""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pocketrec_distill.data.settings import DataSettings
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.settings import (
+    DistillationSettings,
+    LlmSettings,
+    RunSettings,
+    StudentSettings,
+    TeacherSettings,
+    TextSettings,
+)
+from pocketrec_distill.training.item_tower import ItemTowerSettings
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Settings of one `distill` run, one field per TOML section.
+
+    Attributes:
+        run: Seed, threads, window, split, licence.
+        data: Reading and cleaning.
+        text: Items to text.
+        llm: The base LLM.
+        teacher: The LLM teacher.
+        student: The student, its control and SASRec.
+        distillation: What the student learns from the teacher.
+        item_tower: The on-device text encoder.
+    """
+
+    run: RunSettings = field(default_factory=RunSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    text: TextSettings = field(default_factory=TextSettings)
+    llm: LlmSettings = field(default_factory=LlmSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    student: StudentSettings = field(default_factory=StudentSettings)
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
+    item_tower: ItemTowerSettings = field(default_factory=ItemTowerSettings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Nested plain values, as in the TOML file."""
+        return dataclasses.asdict(self)
+
+
+def section_from_mapping(kind: type[Section], values: Mapping[str, Any], name: str) -> Section:
+    """A settings dataclass from one TOML section.
+
+    Raises:
+        ConfigError: An unknown key, or a value of another type than the default's.
+    """
+    defaults = {f.name: f.default for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in defaults:
+            raise ConfigError(f"[{name}] has no setting {key!r}; known: {', '.join(defaults)}")
+        wanted = type(defaults[key])
+        if wanted is float and type(value) is int:
+            value = float(value)  # noqa: PLW2901  (TOML writes 1 for 1.0)
+        if type(value) is not wanted:
+            raise ConfigError(f"[{name}] {key} is {value!r}; it must be of type {wanted.__name__}")
+        checked[key] = value
+    return kind(**checked)
+
+
+def config_from_mapping(document: Mapping[str, Any]) -> DistillConfig:
+    """The configuration that nested plain values describe.
+
+    Raises:
+        ConfigError: An unknown section or setting, or a value out of its bounds.
+    """
+    sections: dict[str, Any] = {}
+    for part in dataclasses.fields(DistillConfig):
+        values = document.get(part.name, {})
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{part.name} is {values!r}; write it as a section [{part.name}]")
+        kind = part.default_factory
+        sections[part.name] = (
+            DataSettings.from_mapping(values)
+            if kind is DataSettings
+            else section_from_mapping(kind, values, part.name)  # type: ignore[arg-type]
+        )
+    unknown = sorted(set(document) - set(sections))
+    if unknown:
+        raise ConfigError(f"no section [{unknown[0]}]; known: {', '.join(sections)}")
+    return DistillConfig(**sections)
+
+
+def load_config(path: Path | None = None, *, seed: int | None = None) -> DistillConfig:
+    """Read a TOML file, or take the defaults; `seed` goes over the file's.
+
+    Raises:
+        ConfigError: The file is no TOML, or holds an unknown or wrong setting.
+    """
+    config = DistillConfig()
+    if path is not None:
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is no TOML file: {error}") from error
+        config = config_from_mapping(document)
+    if seed is not None:
+        config = dataclasses.replace(config, run=dataclasses.replace(config.run, seed=seed))
+    return config
+
+
+def dump_config(config: DistillConfig) -> str:
+    """The configuration as TOML text, which `load_config` reads back equal."""
+    lines = []
+    for section, values in config.as_dict().items():
+        lines += [
+            f"[{section}]",
+            *(f"{k} = {_toml(v)}" for k, v in values.items() if v is not None),
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """One TOML value; JSON's strings, numbers and booleans are TOML's too."""
+    if isinstance(value, Mapping):
+        inner = (f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items() if v is not None)
+        return "{ " + ", ".join(inner) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

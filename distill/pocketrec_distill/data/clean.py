@@ -1,0 +1,248 @@
+"""From a raw table to `Interactions`, with an account of every row that was dropped."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.data.columns import InteractionColumns, find_columns
+from pocketrec_distill.data.interactions import Interactions
+from pocketrec_distill.data.settings import DataSettings, DropRule
+from pocketrec_distill.data.tables import arrow
+from pocketrec_distill.data.values import Codes, encode_ids, numbers, times
+from pocketrec_distill.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows that one check dropped, and rows left after it."""
+
+    reason: str
+    rows: int
+    left: int
+
+
+@dataclass
+class CleaningAccount:
+    """What cleaning did, check by check.
+
+    Attributes:
+        rows_read: Rows of the table.
+        dropped: One entry per check that dropped rows, in order.
+        notes: What was assumed, for example that the order of rows is the order of events.
+        users: Users left.
+        items: Items left.
+    """
+
+    rows_read: int
+    dropped: list[Dropped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    users: int = 0
+    items: int = 0
+
+    @property
+    def left(self) -> int:
+        """Rows left so far."""
+        return self.dropped[-1].left if self.dropped else self.rows_read
+
+    def drop(self, reason: str, rows: int) -> None:
+        """Count `rows` dropped for `reason`; nothing is noted for none."""
+        if rows:
+            self.dropped.append(Dropped(reason, rows, self.left - rows))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for reports."""
+        return asdict(self) | {"rows_left": self.left}
+
+    def __str__(self) -> str:
+        lines = [("rows read", "", self.rows_read)]
+        lines += [(entry.reason, f"-{entry.rows:,}", entry.left) for entry in self.dropped]
+        width = max(len(reason) for reason, _, _ in lines)
+        text = [f"{reason:<{width}}  {rows:>12}  {left:>12,}" for reason, rows, left in lines]
+        text.append(f"{self.users:,} users, {self.items:,} items")
+        return "\n".join([*text, *self.notes])
+
+
+@dataclass
+class _Rows:
+    """Columns of the rows still kept."""
+
+    users: Codes
+    items: Codes
+    times: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    events: Codes
+
+    def keep(self, mask: Mask) -> None:
+        for codes in (self.users, self.items, self.events):
+            codes.values = codes.values[mask]
+        self.times, self.weights = self.times[mask], self.weights[mask]
+
+
+def clean(
+    table: "pa.Table", settings: DataSettings, known_items: frozenset[str] | None = None
+) -> tuple[Interactions, CleaningAccount]:
+    """Interactions of a raw table, and the account of what was dropped on the way.
+
+    Args:
+        table: From `read_table`.
+        settings: Columns, rules, weights and cores.
+        known_items: Ids of the items table; others are dropped where the settings say so.
+
+    Raises:
+        DataError: A column is missing, or no row is left; the message holds the account.
+    """
+    account = CleaningAccount(table.num_rows)
+    for rule in settings.drop:
+        kept = table.filter(_kept_by(rule, table))
+        account.drop(f"rule: {rule.column} {rule.op} {rule.value}", table.num_rows - kept.num_rows)
+        table = kept
+    columns = find_columns(table.column_names, settings)
+    rows = _read(table, columns, account)
+    kept_rows = np.ones(table.num_rows, dtype=bool)
+    for reason, mask in _checks(table, columns, rows, settings, known_items):
+        account.drop(reason, int((kept_rows & ~mask).sum()))
+        kept_rows &= mask
+    rows.keep(kept_rows)
+    _drop_duplicates(rows, account)
+    _drop_below_core(rows, settings, account)
+    if not len(rows.times):
+        raise DataError(f"no interaction is left after cleaning:\n{account}")
+    interactions = _assembled(rows)
+    account.users, account.items = len(interactions.user_ids), len(interactions.item_ids)
+    return interactions, account
+
+
+def _kept_by(rule: DropRule, table: "pa.Table") -> Any:
+    """Arrow mask of the rows that a rule leaves."""
+    arrow()
+    import pyarrow.compute as pc
+
+    if rule.column not in table.column_names:
+        raise DataError(
+            f"[[data.drop]] names column {rule.column!r}, which is not among "
+            f"{', '.join(table.column_names)}"
+        )
+    column = table[rule.column]
+    if isinstance(rule.value, str):
+        text = pc.fill_null(pc.cast(column, "string"), "")
+        tests = {
+            "==": lambda: pc.equal(text, rule.value),
+            "!=": lambda: pc.not_equal(text, rule.value),
+            "startswith": lambda: pc.starts_with(text, rule.value),
+            "contains": lambda: pc.match_substring(text, rule.value),
+        }
+        return pc.invert(tests[rule.op]())
+    values, limit = numbers(column), float(rule.value)
+    compare = {
+        "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
+        ">": np.greater, ">=": np.greater_equal,
+    }[rule.op]  # fmt: skip
+    return arrow().array(~compare(values, limit))
+
+
+def _read(table: "pa.Table", columns: InteractionColumns, account: CleaningAccount) -> _Rows:
+    """Typed columns of the table; what cannot be read is NaN or code -1."""
+    count = table.num_rows
+    if columns.time is None:
+        account.notes.append("no time column: the order of rows is taken as the order of events")
+        moments = np.arange(count, dtype=np.float64)
+    else:
+        moments = times(table[columns.time])
+    weight = np.ones(count) if columns.weight is None else numbers(table[columns.weight])
+    if columns.event is None:
+        events = Codes(np.zeros(count, dtype=np.int64), [""])
+    else:
+        events = encode_ids(table[columns.event])
+        if (events.values < 0).any():
+            events = Codes(np.where(events.values < 0, len(events.ids), events.values),
+                           [*events.ids, ""])  # fmt: skip
+    return _Rows(
+        encode_ids(table[columns.user]), encode_ids(table[columns.item]), moments, weight, events
+    )
+
+
+def _checks(
+    table: "pa.Table",
+    columns: InteractionColumns,
+    rows: _Rows,
+    settings: DataSettings,
+    known_items: frozenset[str] | None,
+) -> list[tuple[str, Mask]]:
+    """Reasons to drop a row, each with a mask of the rows that pass."""
+    usable_user, usable_item = rows.users.usable(), rows.items.usable()
+    per_event = np.array([settings.event_weights.get(name, 1.0) for name in rows.events.ids])
+    checks = [
+        ("missing user id", rows.users.values >= 0),
+        ("missing item id", rows.items.values >= 0),
+        ("unusable user id (control character or surrogate)", usable_user),
+        ("unusable item id (control character or surrogate)", usable_item),
+        ("bad time (not a number or date, or before 1970)", np.isfinite(rows.times)),
+        ("bad weight (not a number, infinite or negative)",
+         np.isfinite(rows.weights) & (rows.weights >= 0)),
+    ]  # fmt: skip
+    rows.weights = rows.weights * per_event[rows.events.values]
+    checks.append(("weight 0", ~(rows.weights == 0)))
+    if settings.min_rating > 0:
+        if columns.rating is None:
+            raise DataError(
+                "[data] min_rating is set, but there is no rating column; name it: rating = ..."
+            )
+        rated = numbers(table[columns.rating])
+        checks.append((f"rating below {settings.min_rating:g}", rated >= settings.min_rating))
+    if known_items is not None and settings.known_items_only:
+        known = np.array([item in known_items for item in rows.items.ids] + [False])
+        checks.append(("item not in the items table", known[rows.items.values]))
+    return checks
+
+
+def _drop_duplicates(rows: _Rows, account: CleaningAccount) -> None:
+    """Keep the first of rows with equal user, item, time and event."""
+    keys = (rows.events.values, rows.times, rows.items.values, rows.users.values)
+    order = np.lexsort(keys)
+    same = np.ones(max(0, len(order) - 1), dtype=bool)
+    for key in keys:
+        same &= key[order][1:] == key[order][:-1]
+    mask = np.ones(len(order), dtype=bool)
+    mask[order[1:][same]] = False
+    account.drop("exact duplicate", int((~mask).sum()))
+    rows.keep(mask)
+
+
+def _drop_below_core(rows: _Rows, settings: DataSettings, account: CleaningAccount) -> None:
+    """Drop users and items with too few interactions until all that are left have enough."""
+    limits = ((rows.users, settings.user_core), (rows.items, settings.item_core))
+    before = len(rows.times)
+    while len(rows.times):
+        mask = np.ones(len(rows.times), dtype=bool)
+        for codes, core in limits:
+            mask &= np.bincount(codes.values)[codes.values] >= core
+        if mask.all():
+            break
+        rows.keep(mask)
+    reason = f"core: users below {settings.user_core} or items below {settings.item_core}"
+    account.drop(reason, before - len(rows.times))
+
+
+def _assembled(rows: _Rows) -> Interactions:
+    """Dense codes in order of first appearance, rows sorted by user and time."""
+    users, user_ids = rows.users.dense()
+    items, item_ids = rows.items.dense()
+    events, names = rows.events.dense()
+    order = np.lexsort((rows.times, users))
+    return Interactions(
+        user_ids,
+        item_ids,
+        users[order].astype(np.int32),
+        items[order].astype(np.int32),
+        rows.times[order],
+        rows.weights[order].astype(np.float32),
+        events[order].astype(np.int16),
+        names,
+    )

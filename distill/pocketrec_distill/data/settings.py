@@ -1,0 +1,125 @@
+"""The `[data]` section: which columns, which rows, which weights."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from pocketrec_distill.errors import ConfigError
+
+_OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "startswith", "contains")
+
+
+@dataclass(frozen=True)
+class DropRule:
+    """Rows to leave out before anything else: those whose `column` stands so to `value`.
+
+    Attributes:
+        column: Column of the interactions table.
+        op: One of ==, !=, <, <=, >, >= (numbers, or text for == and !=), startswith, contains.
+        value: Number or text.
+    """
+
+    column: str
+    op: str
+    value: str | float
+
+    def __post_init__(self) -> None:
+        if self.op not in _OPERATORS:
+            raise ConfigError(
+                f"[[data.drop]] op is {self.op!r}; choose one of {', '.join(_OPERATORS)}"
+            )
+        if not isinstance(self.column, str) or not isinstance(self.value, str | int | float):
+            raise ConfigError(
+                f"[[data.drop]] column {self.column!r} or value {self.value!r} is off"
+            )
+        number = not isinstance(self.value, str)
+        if number == (self.op in ("startswith", "contains")) and self.op not in ("==", "!="):
+            raise ConfigError(f"[[data.drop]] {self.op} does not go with value {self.value!r}")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """How tables are read and cleaned. An empty column name means: find it by well-known names.
+
+    Attributes:
+        user: Column of user ids.
+        item: Column of item ids, in the interactions.
+        time: Column of times or positions; without one, the order of rows is the order of events.
+        event: Column of behaviour types, such as view, click, purchase.
+        weight: Column of event weights.
+        rating: Column of ratings; they count only with `min_rating`.
+        item_id: Column of item ids, in the items table.
+        title: Column of titles, in the items table.
+        min_rating: Interactions rated below are dropped; 0 keeps all, as implicit feedback.
+        event_weights: Weight of each behaviour type; 0 drops it; types not named weigh 1.
+        user_core: Users with fewer interactions are dropped, repeatedly with `item_core`.
+        item_core: Items with fewer interactions are dropped, repeatedly with `user_core`.
+        known_items_only: Drop interactions with items that the items table does not have.
+        encoding: Text encoding of delimited files.
+        drop: Rows to leave out first.
+    """
+
+    user: str = ""
+    item: str = ""
+    time: str = ""
+    event: str = ""
+    weight: str = ""
+    rating: str = ""
+    item_id: str = ""
+    title: str = ""
+    min_rating: float = 0.0
+    event_weights: Mapping[str, float] = field(default_factory=dict)
+    user_core: int = 1
+    item_core: int = 1
+    known_items_only: bool = False
+    encoding: str = "utf-8"
+    drop: tuple[DropRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("user_core", "item_core"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"[data] {name} is {getattr(self, name)}; it must be at least 1")
+        for event, weight in self.event_weights.items():
+            if not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+                raise ConfigError(f"[data.event_weights] {event} is {weight!r}; give 0 or more")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "DataSettings":
+        """Settings from a TOML section.
+
+        Raises:
+            ConfigError: An unknown key, or a value of the wrong type.
+        """
+        known = {f.name: f for f in fields(cls)}
+        checked: dict[str, Any] = {}
+        for key, value in values.items():
+            if key not in known:
+                raise ConfigError(f"[data] has no setting {key!r}; known: {', '.join(known)}")
+            checked[key] = _checked(key, value)
+        return cls(**checked)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as in the TOML file."""
+        return asdict(self)
+
+
+def _checked(key: str, value: Any) -> Any:
+    """One setting's value, with its type held."""
+    if key == "drop":
+        if not isinstance(value, list) or not all(isinstance(rule, Mapping) for rule in value):
+            raise ConfigError(f"[data] drop is {value!r}; write it as sections [[data.drop]]")
+        try:
+            return tuple(DropRule(**rule) for rule in value)
+        except TypeError as error:
+            raise ConfigError(f"[[data.drop]] takes column, op and value: {error}") from error
+    kinds: dict[str, tuple[type, ...]] = {
+        "min_rating": (int, float),
+        "event_weights": (Mapping,),
+        "user_core": (int,),
+        "item_core": (int,),
+        "known_items_only": (bool,),
+    }
+    wanted = kinds.get(key, (str,))
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+        raise ConfigError(f"[data] {key} is {value!r}; it must be of type {wanted[0].__name__}")
+    return float(value) if isinstance(value, int | float) and key == "min_rating" else value

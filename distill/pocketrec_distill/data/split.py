@@ -1,0 +1,119 @@
+"""The two splits of the protocol: leave-one-out, and global temporal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.data.interactions import Interactions
+from pocketrec_distill.errors import DataError
+
+MIN_EVENTS = 4
+
+History = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Held-out events: what was seen before each, and what came next.
+
+    Attributes:
+        users: Code of each query's user, int64 (queries,).
+        histories: Item codes, oldest first, of each query; never empty.
+        targets: Item that came next, int64 (queries,); never in the query's own history.
+        repeats: Held-out events left out because their item stood in the history already.
+    """
+
+    users: NDArray[np.int64]
+    histories: Sequence[History]
+    targets: NDArray[np.int64]
+    repeats: int
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Training histories and the queries for choices and for the report.
+
+    Attributes:
+        train: Item codes, oldest first, of every user with a training event.
+        validation: Queries for every choice.
+        test: Queries to be touched once.
+    """
+
+    train: Sequence[History]
+    validation: Queries
+    test: Queries
+
+
+def _queries(candidates: Sequence[tuple[int, History, int]]) -> Queries:
+    """Queries from (user, history, target), without those whose target was seen before."""
+    fresh = [c for c in candidates if len(c[1]) and c[2] not in c[1]]
+    repeats = sum(1 for c in candidates if len(c[1]) and c[2] in c[1])
+    return Queries(
+        np.array([user for user, _, _ in fresh], dtype=np.int64),
+        [history for _, history, _ in fresh],
+        np.array([target for _, _, target in fresh], dtype=np.int64),
+        repeats,
+    )
+
+
+def leave_one_out(interactions: Interactions, min_events: int = MIN_EVENTS) -> Split:
+    """Last event = test, second last = validation, the rest = training.
+
+    Users with fewer than `min_events` events train only. An event whose item already stands in
+    its history is not evaluated. Test histories hold all but the last event.
+
+    Raises:
+        DataError: `min_events` is below 3, so that a query could have no history.
+    """
+    if min_events < 3:
+        raise DataError(f"min_events is {min_events}; leave-one-out needs at least 3 events")
+    offsets, items = interactions.histories()
+    train, validation, test = [], [], []
+    for user, (start, end) in enumerate(pairwise(offsets)):
+        events = items[start:end]
+        if len(events) < min_events:
+            train.append(events)
+            continue
+        train.append(events[:-2])
+        validation.append((user, events[:-2], int(events[-2])))
+        test.append((user, events[:-1], int(events[-1])))
+    return Split([h for h in train if len(h)], _queries(validation), _queries(test))
+
+
+def global_temporal(
+    interactions: Interactions, validation: float = 0.1, test: float = 0.1
+) -> Split:
+    """Everything before one moment trains; what users do next after two moments is asked.
+
+    The moments are time quantiles of all events. Each user gives at most one query per period:
+    the first event in it whose item is new to them, with all their events before the period as
+    history. No query sees an event of its own period, so that baskets sharing one time never leak.
+
+    Raises:
+        DataError: The shares leave nothing to train on.
+    """
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise DataError(f"shares {validation} and {test} must be above 0 and sum below 1")
+    first, second = np.quantile(interactions.times, [1 - validation - test, 1 - test])
+    offsets, items = interactions.histories()
+    train = []
+    asked: dict[str, list[tuple[int, History, int]]] = {"validation": [], "test": []}
+    for user, (start, end) in enumerate(pairwise(offsets)):
+        events, times = items[start:end], interactions.times[start:end]
+        train.append(events[times < first])
+        periods = (("validation", first, second), ("test", second, np.inf))
+        for name, opens, closes in periods:
+            history = events[times < opens]
+            during = events[(times >= opens) & (times < closes)]
+            if len(history) and len(during):
+                new = during[~np.isin(during, history)]
+                asked[name].append((user, history, int(new[0] if len(new) else during[0])))
+    return Split(
+        [h for h in train if len(h)], _queries(asked["validation"]), _queries(asked["test"])
+    )

@@ -1,0 +1,62 @@
+"""Confidence intervals by resampling users: percentile bootstrap (Efron and Tibshirani, 1993)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.errors import DataError
+
+RESAMPLES = 2000
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A point estimate with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, object]:
+        """The form that stands in reports."""
+        return {"value": self.value, "ci95": [self.low, self.high]}
+
+
+def _resampled_means(columns: Floats, seed: int) -> Floats:
+    """Means (RESAMPLES, columns) of users drawn with replacement; the same users per column."""
+    users = len(columns)
+    if users == 0:
+        raise DataError("no query to evaluate; give data with at least one unseen next item")
+    rng = np.random.default_rng(seed)
+    return np.stack([columns[rng.integers(0, users, users)].mean(axis=0) for _ in range(RESAMPLES)])
+
+
+def _interval(value: float, samples: Floats) -> Interval:
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return Interval(value, float(low), float(high))
+
+
+def mean_interval(values: Floats, seed: int = 0) -> Interval:
+    """Mean of per-user `values` (users,) with its interval."""
+    samples = _resampled_means(values[:, None], seed)[:, 0]
+    return _interval(float(values.mean()), samples)
+
+
+def paired_difference(a: Floats, b: Floats, seed: int = 0) -> Interval:
+    """Mean of `a - b`, both per user (users,) in the same order, with its interval."""
+    return mean_interval(a - b, seed)
+
+
+def ratio(a: Floats, b: Floats, seed: int = 0) -> Interval:
+    """Ratio of means `mean(a) / mean(b)` over the same users, with its paired interval.
+
+    Where `b` is zero for every user its mean is taken as the least that one user can reach at
+    NDCG@10, so that the ratio is finite.
+    """
+    least = 1.0 / np.log2(11.0) / max(1, len(b))
+    means = _resampled_means(np.column_stack([a, b]), seed)
+    samples = means[:, 0] / np.maximum(means[:, 1], least)
+    return _interval(float(a.mean() / max(float(b.mean()), least)), samples)

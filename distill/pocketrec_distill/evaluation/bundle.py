@@ -1,0 +1,61 @@
+"""Measuring a finished bundle on somebody's interactions, through the runtime alone."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pocketrec_distill.data import DataSettings, Queries, clean, read_table
+from pocketrec_distill.errors import DataError
+from pocketrec_distill.evaluation.metrics import summarise
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.pipeline.prepare import SPLITS
+from pocketrec_runtime import Engine
+
+
+def evaluate_bundle(
+    bundle: Path, interactions: Path, split: str, settings: DataSettings
+) -> dict[str, Any]:
+    """Full-ranking metrics of a bundle on the test events of a split.
+
+    Items that the bundle does not know leave the histories. Events whose item it does not know, or
+    that are left without a history, are not evaluated but counted as `queries_unknown`.
+
+    Raises:
+        BundleError: The bundle is refused.
+        DataError: The table cannot be read, or has no event to evaluate.
+    """
+    engine = Engine.open(bundle)
+    cleaned, account = clean(read_table(interactions, settings.encoding), settings)
+    index = [engine.catalogue.index_of(item) for item in cleaned.item_ids]
+    codes = np.array([-1 if code is None else code for code in index], dtype=np.int32)
+    queries = SPLITS[split](cleaned).test
+    known = _known(queries, codes)
+    if not len(known):
+        raise DataError(
+            f"no held-out event has a known history and item in this bundle:\n{account}"
+        )
+    measured = summarise(evaluate(EngineScorer(engine), known))
+    return {
+        "split": split,
+        "model": engine.fingerprint,
+        **measured,
+        "queries": len(queries),
+        "queries_unknown": len(queries) - len(known),
+        "repeats_not_evaluated": queries.repeats,
+        "cleaning": account.as_dict(),
+    }
+
+
+def _known(queries: Queries, codes: np.ndarray) -> QuerySet:
+    """The queries whose target and at least one history item are in the catalogue."""
+    histories, targets = [], []
+    for history, target in zip(queries.histories, queries.targets.tolist(), strict=True):
+        inside = codes[history]
+        inside = inside[inside >= 0]
+        if codes[target] >= 0 and len(inside):
+            histories.append(inside)
+            targets.append(int(codes[target]))
+    return QuerySet(histories, np.array(targets, dtype=np.int64))

@@ -1,0 +1,63 @@
+"""Running the protocol: any scorer over any set of queries."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.errors import DataError
+from pocketrec_distill.evaluation.metrics import (
+    CUTOFF,
+    RankingMetrics,
+    coverage_at,
+    rank_of_target,
+)
+from pocketrec_distill.models.base import History, Scorer
+
+BATCH = 256
+
+
+class Queries(Protocol):
+    """Held-out events: what was seen before each, and what came next."""
+
+    @property
+    def histories(self) -> Sequence[History]:
+        """Item indices, oldest first, of each query."""
+        ...
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """Item that came next, (queries,)."""
+        ...
+
+
+def top_unseen(scores: NDArray[np.floating], history: History, k: int) -> NDArray[np.int64]:
+    """Indices of the k best items outside `history`; NaN never stands among them."""
+    ranked = np.where(np.isnan(scores), -np.inf, scores)
+    ranked[history] = -np.inf
+    k = min(k, len(ranked))
+    best = np.argpartition(-ranked, k - 1)[:k]
+    return best[ranked[best] > -np.inf]
+
+
+def evaluate(scorer: Scorer, queries: Queries) -> RankingMetrics:
+    """Rank of each query's target in the full catalogue, and coverage of the top-10 lists.
+
+    Raises:
+        DataError: There is no query.
+    """
+    count = len(queries.targets)
+    if count == 0:
+        raise DataError("no held-out event to evaluate; every user needs an unseen next item")
+    ranks = np.empty(count, dtype=np.int64)
+    recommended, items = [], 0
+    for start in range(0, count, BATCH):
+        histories = queries.histories[start : start + BATCH]
+        scores = scorer.scores(histories)
+        items = scores.shape[1]
+        for row, history in enumerate(histories):
+            target = int(queries.targets[start + row])
+            ranks[start + row] = rank_of_target(scores[row], history, target)
+            recommended.append(top_unseen(scores[row], history, CUTOFF))
+    return RankingMetrics(ranks, coverage_at(recommended, items))

@@ -1,0 +1,92 @@
+"""Item text for the language model: one template per catalogue."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from string import Formatter
+
+from pocketrec_distill.errors import ConfigError
+
+# Long descriptions cost time and say little more; one value keeps its first characters only.
+MAX_VALUE_CHARACTERS = 600
+
+_MARKUP = re.compile(r"<[^<>]{0,200}>|[\x00-\x1f\x7f]|[\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+def clean_value(value: object) -> str:
+    """Readable text of one table value: lists joined by commas, markup and control characters out.
+
+    A missing value gives the empty string. Lone surrogates, which no tokenizer takes, are removed.
+    """
+    if value is None or value != value:  # noqa: PLR0124  (NaN is the value unequal to itself)
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(filter(None, map(clean_value, value)))
+    text = _SPACES.sub(" ", _MARKUP.sub(" ", str(value))).strip(" []'\"")
+    return text[:MAX_VALUE_CHARACTERS]
+
+
+@dataclass(frozen=True)
+class TextTemplate:
+    """A format string over item columns, such as `"{title} ({release_year}). Genres: {class}"`.
+
+    Attributes:
+        template: Literal text and `{column}` fields. The empty string builds the template from
+            all the columns: the title first, then `name: value` for every column with a value.
+    """
+
+    template: str = ""
+
+    def fields(self) -> tuple[str, ...]:
+        """Columns that the template names, in order.
+
+        Raises:
+            ConfigError: The template is no format string, or has formatting beyond plain names.
+        """
+        try:
+            parsed = list(Formatter().parse(self.template))
+        except ValueError as error:
+            raise ConfigError(f"text template {self.template!r}: {error}") from error
+        names = [name for _, name, _, _ in parsed if name is not None]
+        if any(not name.replace("_", "a").replace(" ", "a").isalnum() for name in names):
+            raise ConfigError(
+                f"text template {self.template!r}: fields are plain column names such as {{title}}"
+            )
+        return tuple(names)
+
+    def render(self, item_ids: Sequence[str], columns: Mapping[str, Sequence[object]]) -> list[str]:
+        """One text per item, in the order of `item_ids`.
+
+        An item without any value is described by its id, so that no text is empty.
+
+        Raises:
+            ConfigError: The template names a column that the catalogue does not have.
+        """
+        names = self.fields() or tuple(sorted(columns, key=lambda name: name != "title"))
+        missing = [name for name in names if name not in columns]
+        if missing:
+            raise ConfigError(
+                f"text template names column {missing[0]!r}, which is not among "
+                f"{', '.join(columns) or 'no columns'}; change [text] template"
+            )
+        texts = []
+        for row, item_id in enumerate(item_ids):
+            values = {name: clean_value(columns[name][row]) for name in names}
+            if not any(values.values()):
+                texts.append(item_id)
+            elif self.template:
+                texts.append(self.template.format(**values))
+            else:
+                texts.append(_joined(values))
+        return texts
+
+
+def _joined(values: Mapping[str, str]) -> str:
+    """`title. name: value. ...` over the values that are there."""
+    parts = [
+        value if name == "title" else f"{name.replace('_', ' ')}: {value}"
+        for name, value in values.items()
+        if value
+    ]
+    return ". ".join(parts)

@@ -1,0 +1,140 @@
+"""What every recommender offers: scores of the whole catalogue for a batch of histories."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+History = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+PADDING = -1
+
+
+class Scorer(Protocol):
+    """Anything that ranks: floors, teachers, students, the blend, and the bundle itself."""
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores float32 (histories, items); each history is oldest first and not empty."""
+        ...
+
+
+class PositionScorer(Scorer, Protocol):
+    """A scorer that can also label every position of a sequence at once: a teacher."""
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """Scores after each of the `newest` last events of each sequence.
+
+        Returns:
+            float32 (sum of min(len(sequence), newest), items), sequence by sequence.
+        """
+        ...
+
+
+class SequenceModel(nn.Module):
+    """A user tower over item vectors; score = <user vector, item vector>."""
+
+    @abstractmethod
+    def item_vectors(self) -> Tensor:
+        """Vectors of the whole catalogue, float32 (items, width)."""
+
+    @abstractmethod
+    def forward(self, item_vectors: Tensor) -> Tensor:
+        """User vectors after each event: (batch, length, width) -> (batch, length, width)."""
+
+    def save(self, folder: Path) -> None:
+        """Write what was trained to `folder/model.safetensors`."""
+        from safetensors.torch import save_file
+
+        state = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(state, folder / "model.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote into a model of the same shape."""
+        from safetensors.torch import load_file
+
+        self.load_state_dict(load_file(folder / "model.safetensors"))
+
+    def parameter_groups(
+        self, learning_rate: float, weight_decay: float
+    ) -> list[dict[str, object]]:
+        """AdamW's parameter groups: matrices decay, norms and biases do not."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return [
+            {
+                "params": [p for p in trained if p.ndim > 1],
+                "lr": learning_rate,
+                "weight_decay": weight_decay,
+            },
+            {
+                "params": [p for p in trained if p.ndim <= 1],
+                "lr": learning_rate,
+                "weight_decay": 0.0,
+            },
+        ]
+
+
+def pad(histories: Sequence[History]) -> Tensor:
+    """Right-pad item indices to int64 (histories, longest), PADDING where a history has ended.
+
+    Causal attention never looks right, so padding on the right needs no mask.
+    """
+    longest = max(map(len, histories))
+    rows = np.full((len(histories), longest), PADDING, dtype=np.int64)
+    for row, history in enumerate(histories):
+        rows[row, : len(history)] = history
+    return torch.from_numpy(rows)
+
+
+class SequenceScorer:
+    """Ranks with a sequence model: the user vector after the last event against every item."""
+
+    def __init__(self, model: SequenceModel, window: int, batch: int = 128) -> None:
+        self.model, self.window, self.batch = model, window, batch
+        self._kept_table: Tensor | None = None
+
+    @torch.inference_mode()
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores float32 (histories, items) from the newest `window` events of each."""
+        recent = [history[-self.window :] for history in histories]
+        # Similar lengths share a batch; the order is restored at the end.
+        order = sorted(range(len(recent)), key=lambda row: len(recent[row]))
+        table = self._table()
+        result = np.empty((len(recent), len(table)), dtype=np.float32)
+        for start in range(0, len(order), self.batch):
+            rows = order[start : start + self.batch]
+            result[rows] = self._position_scores([recent[row] for row in rows], 1, table)
+        return result
+
+    @torch.inference_mode()
+    def recommend(self, history: History, k: int) -> NDArray[np.int64]:
+        """The k best unseen items for one user, with item vectors kept from the call before."""
+        if self._kept_table is None:
+            self._kept_table = self._table()
+        scores = self._position_scores([history[-self.window :]], 1, self._kept_table)[0]
+        scores[history] = -np.inf
+        best = np.argpartition(-scores, k - 1)[:k]
+        return best[np.argsort(-scores[best], kind="stable")]
+
+    @torch.inference_mode()
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """Scores after each of the `newest` last events of each sequence, in one pass each."""
+        return self._position_scores(sequences, newest, self._table())
+
+    def _table(self) -> Tensor:
+        self.model.eval()
+        return self.model.item_vectors()
+
+    def _position_scores(self, sequences: Sequence[History], newest: int, table: Tensor) -> Floats:
+        items = pad(sequences)
+        users = self.model(table[items.clamp_min(0)])
+        places = torch.arange(items.shape[1])[None, :]
+        lengths = (items != PADDING).sum(dim=1, keepdim=True)
+        wanted = (places < lengths) & (places >= lengths - newest)
+        scores: Floats = (users[wanted] @ table.T).numpy()
+        return scores

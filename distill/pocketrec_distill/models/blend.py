@@ -1,0 +1,75 @@
+"""The blend: a weighted sum of scorers, weights fitted by likelihood on validation queries."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from pocketrec_distill.models.base import Floats, History, PositionScorer
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Logits = sum of `weights[i]` times scores of `parts[i]` (a log-linear opinion pool).
+
+    Since the weights are fitted by likelihood, the softmax of the logits is calibrated on
+    validation data and needs no further temperature as a distillation target.
+    """
+
+    parts: tuple[PositionScorer, ...]
+    weights: tuple[float, ...]
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Blended logits float32 (histories, items)."""
+        return self._mix(part.scores(histories) for part in self.parts)
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """Blended logits after each of the `newest` last events of each sequence."""
+        return self._mix(part.position_scores(sequences, newest) for part in self.parts)
+
+    def _mix(self, scores: Iterable[Floats]) -> Floats:
+        weighted = (np.float32(w) * part for w, part in zip(self.weights, scores, strict=True))
+        total: Floats = reduce(np.add, weighted)
+        return total
+
+
+def fit_weights(
+    scores: Sequence[Floats],
+    histories: Sequence[History],
+    targets: NDArray[np.integer],
+) -> tuple[float, ...]:
+    """Positive weights that maximise the likelihood of `targets` among unseen items.
+
+    A convex problem in the weights, solved by L-BFGS on their logarithms.
+
+    Args:
+        scores: One float32 (queries, items) per part.
+        histories: Item indices seen before each query.
+        targets: What came next, (queries,).
+    """
+    if len(scores) == 0 or len(targets) == 0:
+        return tuple(1.0 for _ in scores)
+    parts = [torch.from_numpy(part) for part in scores]
+    answers = torch.from_numpy(np.asarray(targets, dtype=np.int64))
+    seen = torch.zeros(parts[0].shape, dtype=torch.bool)
+    for row, history in enumerate(histories):
+        seen[row, torch.from_numpy(np.asarray(history, dtype=np.int64))] = True
+    spreads = torch.stack([part.std().clamp_min(1e-6) for part in parts])
+    logs = torch.log(1.0 / spreads / len(parts)).requires_grad_()
+    optimiser = torch.optim.LBFGS([logs], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        logits = sum(w * part for w, part in zip(logs.exp(), parts, strict=True))
+        assert isinstance(logits, Tensor)  # noqa: S101  (narrows `sum` for the type checker)
+        loss = functional.cross_entropy(logits.masked_fill(seen, -1e9), answers)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    return tuple(float(weight) for weight in logs.detach().exp())

@@ -1,0 +1,151 @@
+"""The floors: popularity, item-item co-occurrence and EASE; each closed form, each a `Scorer`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.models.base import Floats, History
+
+# The dense item-item matrices are cubic in time; the head of a long-tailed catalogue is enough.
+MAX_DENSE_ITEMS = 12_000
+
+
+def interaction_counts(histories: Sequence[History], items: int) -> NDArray[np.int64]:
+    """How often each item was consumed, int64 (items,)."""
+    counts = np.zeros(items, dtype=np.int64)
+    for history in histories:
+        np.add.at(counts, history, 1)
+    return counts
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """Ranks by training counts, the same for everybody."""
+
+    counts: NDArray[np.int64]
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Counts as float32, repeated (histories, items)."""
+        return np.tile(self.counts.astype(np.float32), (len(histories), 1))
+
+
+@dataclass(frozen=True)
+class ItemItem:
+    """Scores = sum over the history of decayed rows of an item-item matrix.
+
+    Attributes:
+        weights: float32 (dense items, dense items): row = item of the history, column = candidate.
+        dense: Catalogue index of each row and column, int64 (dense items,).
+        items: Number of catalogue items; those outside `dense` score 0.
+        decay: Weight of an event over that of the one after it; 1 forgets the order.
+    """
+
+    weights: NDArray[np.float32]
+    dense: NDArray[np.int64]
+    items: int
+    decay: float = 1.0
+
+    def history_weights(self, histories: Sequence[History]) -> Floats:
+        """Decayed multi-hot histories, float32 (histories, dense items); a repeat counts once."""
+        column = self._columns()
+        rows = np.zeros((len(histories), len(self.dense)), dtype=np.float32)
+        for row, history in enumerate(histories):
+            places = column[history]
+            recency = self.decay ** np.arange(len(history) - 1, -1, -1, dtype=np.float32)
+            known = places >= 0
+            np.maximum.at(rows[row], places[known], recency[known])
+        return rows
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores float32 (histories, items)."""
+        dense_scores = self.history_weights(histories) @ self.weights
+        return self._spread(dense_scores)
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """Scores after each of the `newest` last events, carried from event to event."""
+        column = self._columns()
+        rows: list[NDArray[np.float32]] = []
+        for sequence in sequences:
+            running = np.zeros(len(self.dense), dtype=np.float32)
+            last_seen: dict[int, int] = {}
+            for position, item in enumerate(sequence.tolist()):
+                running = running * np.float32(self.decay)
+                if (place := column[item]) >= 0:
+                    before = last_seen.get(item)
+                    stale = 0.0 if before is None else self.decay ** (position - before)
+                    running = running + np.float32(1.0 - stale) * self.weights[place]
+                    last_seen[item] = position
+                if position >= len(sequence) - newest:
+                    rows.append(running)
+        return self._spread(np.stack(rows))
+
+    def _columns(self) -> NDArray[np.int64]:
+        """Dense column of each catalogue item, -1 where it has none."""
+        column = np.full(self.items, -1, dtype=np.int64)
+        column[self.dense] = np.arange(len(self.dense))
+        return column
+
+    def _spread(self, dense_scores: Floats) -> Floats:
+        """Dense scores in catalogue order; items without a column score 0."""
+        if len(self.dense) == self.items:
+            return dense_scores
+        scores = np.zeros((len(dense_scores), self.items), dtype=np.float32)
+        scores[:, self.dense] = dense_scores
+        return scores
+
+
+def gram_matrix(
+    histories: Sequence[History], items: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Co-occurrence counts over users, float64 (dense, dense), and the items they stand for.
+
+    Beyond MAX_DENSE_ITEMS only the most popular items are kept.
+    """
+    from scipy import sparse
+
+    counts = interaction_counts(histories, items)
+    dense = np.sort(np.argsort(-counts, kind="stable")[:MAX_DENSE_ITEMS])
+    offsets = np.cumsum([0, *map(len, histories)])
+    flat = np.concatenate(histories)
+    matrix = sparse.csr_matrix((np.ones(len(flat)), flat, offsets), shape=(len(histories), items))
+    # A repeated item is two entries of one cell until they are summed.
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    matrix = matrix[:, dense]
+    return (matrix.T @ matrix).toarray(), dense
+
+
+def co_occurrence(histories: Sequence[History], items: int) -> ItemItem:
+    """Item-item cosine similarity of user sets (Sarwar et al., WWW 2001)."""
+    gram, dense = gram_matrix(histories, items)
+    norms = np.sqrt(np.maximum(np.diag(gram), 1.0))
+    similarity = gram / norms[:, None] / norms[None, :]
+    np.fill_diagonal(similarity, 0.0)
+    return ItemItem(similarity.astype(np.float32), dense, items)
+
+
+def ease(
+    gram: NDArray[np.float64],
+    dense: NDArray[np.int64],
+    items: int,
+    regularization: float,
+    decay: float = 1.0,
+) -> ItemItem:
+    """EASE: the closed-form linear item-item model with zero diagonal (Steck, WWW 2019).
+
+    Raises:
+        ConfigError: `regularization` is not positive, so that the inverse may not exist.
+    """
+    from scipy import linalg
+
+    if not regularization > 0:
+        raise ConfigError(f"EASE regularization is {regularization}; it must be positive")
+    lower = linalg.cholesky(gram + regularization * np.eye(len(gram)), lower=True, overwrite_a=True)
+    precision, _ = linalg.lapack.dpotri(lower, lower=True, overwrite_c=True)
+    precision = np.tril(precision) + np.tril(precision, -1).T
+    weights = -precision / np.diag(precision)
+    np.fill_diagonal(weights, 0.0)
+    return ItemItem(weights.astype(np.float32), dense, items, decay)

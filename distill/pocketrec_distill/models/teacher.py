@@ -1,0 +1,128 @@
+"""The teacher: a pretrained LLM with LoRA as user tower over item vectors (HLLM, E4SRec)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pocketrec_distill.llm.base import BaseLlm, decoder_blocks
+from pocketrec_distill.models.base import SequenceModel
+from pocketrec_distill.models.student import ItemVectors
+
+
+@dataclass(frozen=True)
+class LoraShape:
+    """How the LLM is adapted.
+
+    Attributes:
+        rank: Rank of each low-rank update.
+        blocks: Decoder blocks kept, first to last, at most; 0 keeps all.
+        learning_rate_ratio: Step of the adapters over that of the rest.
+    """
+
+    rank: int = 16
+    blocks: int = 0
+    learning_rate_ratio: float = 0.5
+
+
+class Teacher(SequenceModel):
+    """User vector = projected LLM state after the last event + a gain times its item vector.
+
+    The skip connection lets the model start from "more of the last item", from which it
+    converges in a few epochs.
+    """
+
+    def __init__(
+        self,
+        llm: BaseLlm,
+        items: int,
+        width: int,
+        states: NDArray[np.float32],
+        lora: LoraShape,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.items = ItemVectors(items, width, states)
+        self.llm = _adapted(llm, lora)
+        self.dtype = llm.backbone.dtype
+        self.learning_rate_ratio = lora.learning_rate_ratio
+        self.enter = nn.Linear(width, llm.width, bias=False)
+        self.leave = nn.Linear(llm.width, width, bias=False)
+        self.skip_gain = nn.Parameter(torch.tensor(0.3))
+        self.drop = nn.Dropout(dropout)
+        self.input_scale = math.sqrt(width)
+
+    def item_vectors(self) -> Tensor:
+        """Vectors of the whole catalogue (items, width)."""
+        vectors: Tensor = self.items()
+        return vectors
+
+    def start_from(self, item_vectors: Mapping[str, Tensor]) -> None:
+        """Take item vectors that another model learned from behaviour, as a starting point."""
+        self.items.load_state_dict(item_vectors)
+
+    def forward(self, item_vectors: Tensor) -> Tensor:
+        """User vectors after each event (batch, length, width)."""
+        scaled = self.drop(item_vectors) * self.input_scale
+        entered = self.enter(scaled)
+        entered = entered * torch.rsqrt(entered.pow(2).mean(dim=-1, keepdim=True) + 1e-6)
+        device = entered.device.type
+        with torch.autocast(device, self.dtype, enabled=self.dtype == torch.bfloat16):
+            output = self.llm(inputs_embeds=entered.to(self.dtype), use_cache=False)
+        users: Tensor = self.leave(output.last_hidden_state.float()) + self.skip_gain * scaled
+        return users
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """AdamW's parameter groups: the adapters step more slowly than the new layers."""
+        adapters = [p for p in self.llm.parameters() if p.requires_grad]
+        known = {id(p) for p in adapters}
+        rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
+        rates = (learning_rate * self.learning_rate_ratio, learning_rate)
+        return [
+            {"params": group, "lr": rate, "weight_decay": weight_decay}
+            for group, rate in zip((adapters, rest), rates, strict=True)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write the LoRA updates in peft's layout to `folder/adapter`, the rest beside them.
+
+        The frozen LLM is not written; its fingerprint names it.
+        """
+        from safetensors.torch import save_file
+
+        self.llm.save_pretrained(folder / "adapter", safe_serialization=True)
+        save_file(self._own_state(), folder / "towers.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote into a teacher of the same shape over the same LLM."""
+        from peft import set_peft_model_state_dict
+        from safetensors.torch import load_file
+
+        adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
+        set_peft_model_state_dict(self.llm, adapter)
+        self.load_state_dict(load_file(folder / "towers.safetensors"), strict=False)
+
+    def _own_state(self) -> dict[str, Tensor]:
+        """Everything outside the LLM."""
+        state = self.state_dict()
+        return {name: state[name].contiguous() for name in state if not name.startswith("llm.")}
+
+
+def _adapted(llm: BaseLlm, lora: LoraShape) -> Any:
+    """The LLM's first blocks with trainable low-rank updates on its linear layers (Hu, 2022)."""
+    from peft import LoraConfig, get_peft_model
+
+    blocks = decoder_blocks(llm.backbone)
+    if 0 < lora.blocks < len(blocks):
+        del blocks[lora.blocks :]
+        llm.backbone.config.num_hidden_layers = lora.blocks
+    config = LoraConfig(
+        r=lora.rank, lora_alpha=2 * lora.rank, lora_dropout=0.0, target_modules="all-linear"
+    )
+    return get_peft_model(llm.backbone, config)

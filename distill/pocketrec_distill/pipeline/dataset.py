@@ -1,0 +1,80 @@
+"""The prepared data: what every later stage reads, named by a hash of its content."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.models.base import History
+
+
+@dataclass(frozen=True)
+class QuerySet:
+    """Held-out events: what was seen before each, and what came next.
+
+    Attributes:
+        histories: Item indices, oldest first, of each query.
+        targets: Item that came next, int64 (queries,).
+    """
+
+    histories: Sequence[History]
+    targets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def first(self, count: int) -> "QuerySet":
+        """At most `count` queries spread evenly over all of them."""
+        if count >= len(self):
+            return self
+        rows = np.linspace(0, len(self) - 1, count).astype(np.int64)
+        return QuerySet([self.histories[row] for row in rows], self.targets[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Cleaned, split and indexed data.
+
+    Attributes:
+        item_ids: Catalogue order of every index below.
+        columns: Display and filter columns of the catalogue, one value per item.
+        texts: Item text for the language model.
+        train: Training histories, oldest first.
+        validation: Queries for every choice.
+        test: Queries touched once, for the report.
+        account: What cleaning dropped and why.
+    """
+
+    item_ids: tuple[str, ...]
+    columns: Mapping[str, Sequence[Any]]
+    texts: Sequence[str]
+    train: Sequence[History]
+    validation: QuerySet
+    test: QuerySet
+    account: Mapping[str, Any]
+
+    @property
+    def items(self) -> int:
+        """Number of catalogue items."""
+        return len(self.item_ids)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything a model is trained or measured on."""
+        digest = hashlib.sha256()
+        for words in (self.item_ids, self.texts):
+            for word in words:
+                digest.update(word.encode("utf-8", "surrogatepass") + b"\0")
+        queries = (self.validation, self.test)
+        for histories in (self.train, *(query.histories for query in queries)):
+            offsets = np.cumsum([0, *map(len, histories)])
+            digest.update(offsets.astype("<i8").tobytes())
+            for history in histories:
+                digest.update(np.asarray(history, dtype="<i4").tobytes())
+        for query in queries:
+            digest.update(query.targets.astype("<i8").tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,205 @@
+"""`distill`: the whole way from tables to a verified bundle and its report."""
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.models.base import Scorer, SequenceScorer
+from pocketrec_distill.models.floors import Popularity, co_occurrence, interaction_counts
+from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.measure import (
+    EngineScorer,
+    append_and_rank_ms,
+    comparisons,
+    retention,
+    teacher_ms,
+)
+from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_distill.pipeline.ship import Shipping, Variant
+from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.report.schema import REPORT_SCHEMA
+from pocketrec_distill.version import VERSION
+from pocketrec_runtime import BundleContents, Engine, write_bundle
+from pocketrec_runtime.bundle import assemble
+
+Metrics = dict[str, dict[str, RankingMetrics]]
+
+
+def say_on_stderr(line: str) -> None:
+    """One line for people, on standard error."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def _run_root(path: Path | None) -> Iterator[Path]:
+    """`path`, or a temporary folder that is removed at the end."""
+    if path is not None:
+        path.mkdir(parents=True, exist_ok=True)
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="pocketrec-") as folder:
+        yield Path(folder)
+
+
+def distill(
+    interactions: Path,
+    items: Path | None,
+    out: Path,
+    *,
+    config: DistillConfig,
+    run_dir: Path | None = None,
+    seed: int | None = None,
+    say: Callable[[str], None] = say_on_stderr,
+) -> dict[str, Any]:
+    """Train a teacher, distil a student, quantize, and write a verified bundle.
+
+    Args:
+        interactions: Table of interactions.
+        items: Table of items with their text; None takes titles from the interactions' columns.
+        out: Where the bundle goes: a folder, or a file name that ends in .zip.
+        config: Every setting.
+        run_dir: Where stages keep their results, so that a stopped run resumes; None keeps none.
+        seed: Goes over the configuration's.
+        say: Called with one line per finished stage.
+
+    Returns:
+        The report, as docs/report.md describes it.
+
+    Raises:
+        DataError: The tables cannot be read, or hold too little to learn from.
+        SourceError: The base LLM cannot be had.
+        ConfigError: A setting does not fit the data.
+        BundleError: The bundle cannot be written; no half-written one is left.
+    """
+    if seed is not None:
+        config = replace(config, run=replace(config.run, seed=seed))
+    torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
+    with _run_root(run_dir) as root:
+        data = prepare(interactions, items, config, say)
+        run = RunDirectory(root, say)
+        models = RunModels(data, config, run)
+        shipping = Shipping(models)
+        variants = shipping.variants()
+        contents = shipping.shipped(next(v for v in variants if v.shipped))
+        with run.timed("evaluate"):
+            metrics = _evaluated(models, Engine(assemble(contents)))
+        with run.timed("bundle"):
+            size_bytes = _written(out, contents, metrics, config)
+        return {
+            "schema": REPORT_SCHEMA,
+            **{s: {m: summarise(r) for m, r in by.items()} for s, by in metrics.items()},
+            "retention": retention(metrics["test"]),
+            "comparisons": comparisons(metrics["test"]),
+            "parameters": _parameters(models),
+            "bundle_bytes": size_bytes,
+            "latency_ms": _latency(models, Engine.open(out), shipping),
+            "seconds": run.seconds,
+            "peak_memory_bytes": run.peak_memory,
+            **_details(models, shipping, variants),
+        }
+
+
+def _evaluated(models: RunModels, engine: Engine) -> Metrics:
+    """Every model on validation and test, in the report's order."""
+    data, window = models.data, models.window
+    counts = interaction_counts(data.train, data.items)
+    scorers: dict[str, Scorer] = {
+        "teacher": SequenceScorer(models.teacher, window),
+        "blend": models.blend,
+        "student_fp32": SequenceScorer(models.student, window),
+        "shipped": EngineScorer(engine),
+        "control": SequenceScorer(models.control, window),
+        "sasrec": SequenceScorer(models.sasrec, window),
+        "ease": models.ease,
+        "itemitem": co_occurrence(data.train, data.items),
+        "popularity": Popularity(counts),
+    }
+    splits: Mapping[str, QuerySet] = {"test": data.test, "validation": data.validation}
+    return {
+        split: {name: evaluate(scorer, queries) for name, scorer in scorers.items()}
+        for split, queries in splits.items()
+    }
+
+
+def _written(out: Path, contents: BundleContents, metrics: Metrics, config: DistillConfig) -> int:
+    """Write the bundle with its metrics and provenance; returns its size in bytes."""
+    shown = ("shipped", "teacher", "control", "sasrec", "ease", "popularity")
+    measured = {
+        split: {name: summarise(by[name]) for name in shown} for split, by in metrics.items()
+    }
+    base = Path(config.llm.model).name
+    contents = replace(
+        contents,
+        metrics={"split": config.run.split, "ranking": "full, seen items excluded", **measured},
+        provenance={"pocketrec": VERSION, "base_llm": base, "seed": config.run.seed},
+    )
+    return write_bundle(out, contents).size_bytes
+
+
+def _parameters(models: RunModels) -> dict[str, int]:
+    """Number of weights of each model; the frozen LLM counts in the teacher."""
+    named = {
+        "teacher": models.teacher,
+        "student": models.student,
+        "control": models.control,
+        "sasrec": models.sasrec,
+    }
+    return {name: sum(p.numel() for p in model.parameters()) for name, model in named.items()}
+
+
+def _latency(models: RunModels, engine: Engine, shipping: Shipping) -> dict[str, Any]:
+    """One more event and ten items: the bundle, and the teacher on the same machine."""
+    history = shipping.longest_history
+    shipped = append_and_rank_ms(engine, history)
+    teacher = teacher_ms(SequenceScorer(models.teacher, models.window), history)
+    ratio = teacher["median"] / shipped["median"]
+    return {"teacher": teacher, "shipped": shipped, "ratio": ratio}
+
+
+def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> dict[str, Any]:
+    """What the report says beyond its fixed keys."""
+    data = models.data
+    lengths = [len(history) for history in data.train]
+    return {
+        "data": {
+            "split": models.config.run.split,
+            "items": data.items,
+            "training_users": len(data.train),
+            "training_events": int(np.sum(lengths)),
+            "cleaning": dict(data.account),
+        },
+        "blend": dict(
+            zip(("teacher", "control", "recency_ease"), models.blend.weights, strict=True)
+        ),
+        "quantization": [asdict(variant) for variant in variants],
+        "parity": {f"{v.tower} tower, {v.rows} rows": v.parity for v in variants},
+        "item_tower": shipping.item_tower()[2],
+        "history": [
+            {"stage": stage, "epoch": row["epoch"], "loss": row["loss"], "ndcg": row["ndcg"]}
+            for stage, curve in models.curves.items()
+            for row in curve
+        ],
+        "config": models.config.as_dict(),
+        "device": {
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+            "torch_threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        },
+    }

@@ -1,0 +1,72 @@
+"""Measuring what was built: the bundle through the runtime, and every model on both splits."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
+from pocketrec_distill.evaluation.metrics import RankingMetrics
+from pocketrec_distill.models.base import Floats, History, SequenceScorer
+from pocketrec_runtime import Engine
+
+# The shipped bundle is compared with these, user by user.
+RIVALS = ("teacher", "blend", "control", "sasrec", "ease", "itemitem", "popularity")
+
+
+class EngineScorer:
+    """The bundle through the runtime, as a device runs it: what `shipped` figures measure."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores float32 (histories, items)."""
+        vectors = (self.engine.prefill(history.tolist())[1] for history in histories)
+        return np.stack([self.engine.scores(vector) for vector in vectors])
+
+
+def timed_ms(call: Callable[[], object], calls: int, warm: int) -> dict[str, float]:
+    """Median and 95th percentile of `call()` in milliseconds, after `warm` calls."""
+    times = []
+    for _ in range(warm + calls):
+        started = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - started) * 1e3)
+    median, p95 = np.percentile(times[warm:], [50, 95])
+    return {"median": float(median), "p95": float(p95)}
+
+
+def append_and_rank_ms(engine: Engine, history: History) -> dict[str, float]:
+    """Time of one event more and of the ten best unseen items, by a warm engine."""
+    *before, last = history.tolist()[-engine.window :]
+    state, _ = engine.prefill(before or [last])
+
+    def call() -> None:
+        grown, vector = engine.append(state, last)
+        engine.rank(vector, 10, exclude=grown.seen)
+
+    return timed_ms(call, calls=500, warm=50)
+
+
+def teacher_ms(teacher: SequenceScorer, history: History) -> dict[str, float]:
+    """Time of the teacher's answer to the same question, item vectors kept between calls."""
+    return timed_ms(lambda: teacher.recommend(history, 10), calls=10, warm=2)
+
+
+def comparisons(test: Mapping[str, RankingMetrics]) -> list[dict[str, object]]:
+    """Mean difference in test NDCG@10 of the shipped bundle and each rival, users paired."""
+    rows: list[dict[str, object]] = []
+    pairs = [("shipped", rival) for rival in RIVALS if rival in test]
+    for a, b in [*pairs, ("shipped", "student_fp32")]:
+        interval = paired_difference(test[a].ndcg, test[b].ndcg)
+        rows.append(
+            {"a": a, "b": b, "difference": interval.value, "ci95": [interval.low, interval.high]}
+        )
+    return rows
+
+
+def retention(test: Mapping[str, RankingMetrics]) -> dict[str, object]:
+    """Share of the teacher's test NDCG@10 that the shipped bundle keeps, users paired."""
+    interval = ratio(test["shipped"].ndcg, test["teacher"].ndcg)
+    return {"ratio": interval.value, "ci95": [interval.low, interval.high]}

@@ -1,0 +1,117 @@
+"""A run directory of finished stages, each keyed by the hash of its inputs and settings."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pocketrec_distill.version import VERSION
+
+_DONE = "stage.json"
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    """SHA-256, 16 hexadecimal digits, of plain values in canonical form."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def reset_peak_memory() -> None:
+    """Let `peak_memory_bytes` count from now on, where the system can (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_memory_bytes() -> int:
+    """Highest resident memory of this process since the last reset, in bytes."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        kilobytes = next(line.split()[1] for line in status.splitlines() if "VmHWM" in line)
+        return int(kilobytes) * 1024
+    except (OSError, StopIteration):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+@dataclass
+class RunDirectory:
+    """Where stages keep their results; a finished stage is never computed twice.
+
+    Attributes:
+        root: The directory; made when missing.
+        say: Called with one line per stage, for people.
+        seconds: Wall time of each stage, as measured when it ran.
+        peak_memory: Highest resident memory of each stage in bytes, as measured when it ran.
+    """
+
+    root: Path
+    say: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory: dict[str, int] = field(default_factory=dict)
+
+    def stage(self, name: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+        """Folder of a stage's files, made by `make(folder)` unless it is finished already.
+
+        The folder appears under its final name only when `make` has returned: a stopped run
+        leaves nothing that a later one could mistake for a result.
+
+        Args:
+            name: The stage's name.
+            key: Everything that its result depends on, as plain values.
+            make: Writes the stage's files into an empty folder.
+        """
+        target = self.root / f"{name}-{digest_of({**key, 'version': VERSION})}"
+        done = target / _DONE
+        if done.is_file():
+            costs = json.loads(done.read_text(encoding="utf-8"))
+            self.say(f"{name}: kept from an earlier run")
+        else:
+            costs = self._make(name, target, make)
+            self.say(
+                f"{name}: {costs['seconds']:.1f} s, peak memory "
+                f"{costs['peak_memory_bytes'] / 1e9:.2f} GB"
+            )
+        self.seconds[name] = costs["seconds"]
+        self.peak_memory[name] = costs["peak_memory_bytes"]
+        return target
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time and memory of a stage that is run every time and keeps no files."""
+        reset_peak_memory()
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - started
+        self.peak_memory[name] = peak_memory_bytes()
+        self.say(f"{name}: {self.seconds[name]:.1f} s")
+
+    def _make(self, name: str, target: Path, make: Callable[[Path], None]) -> dict[str, Any]:
+        temporary = self.root / f".{target.name}.tmp-{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        reset_peak_memory()
+        started = time.perf_counter()
+        try:
+            make(temporary)
+            costs = {
+                "stage": name,
+                "seconds": time.perf_counter() - started,
+                "peak_memory_bytes": peak_memory_bytes(),
+            }
+            (temporary / _DONE).write_text(json.dumps(costs) + "\n", encoding="utf-8")
+            temporary.replace(target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return costs

@@ -1,0 +1,161 @@
+"""Sections of the configuration that belong to the pipeline; each is validated when made."""
+
+from dataclasses import dataclass
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.llm.base import DEFAULT_MODEL
+
+
+def _positive(section: str, settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not value > 0:
+            raise ConfigError(f"[{section}] {name} is {value}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The run as a whole.
+
+    Attributes:
+        seed: Of every random choice.
+        threads: Threads of torch; 0 takes all cores.
+        window: Longest history, in events, that any user tower reads.
+        split: "leave-one-out" or "temporal".
+        license: Licence text written into the bundle; the catalogue and the base LLM decide it.
+    """
+
+    seed: int = 0
+    threads: int = 0
+    window: int = 50
+    split: str = "leave-one-out"
+    license: str = "unspecified"
+
+    def __post_init__(self) -> None:
+        _positive("run", self, "window")
+        if self.seed < 0 or self.threads < 0:
+            raise ConfigError(
+                f"[run] seed {self.seed} and threads {self.threads} cannot be below 0"
+            )
+        if self.split not in ("leave-one-out", "temporal"):
+            raise ConfigError(f"[run] split is {self.split!r}; choose leave-one-out or temporal")
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """How items become text.
+
+    Attributes:
+        template: Such as "{title} ({year}). Genres: {genres}"; empty builds it from all columns.
+    """
+
+    template: str = ""
+
+
+@dataclass(frozen=True)
+class LlmSettings:
+    """The base LLM.
+
+    Attributes:
+        model: Name, folder, GGUF file or hub id; see `load_base_llm`.
+        layer: Block whose states are pooled; 0 takes the block at a third of the depth.
+        max_tokens: Tokens kept of an item's text.
+        precision: "auto", "fp32" or "bf16".
+    """
+
+    model: str = DEFAULT_MODEL
+    layer: int = 0
+    max_tokens: int = 128
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _positive("llm", self, "max_tokens")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ConfigError(f"[llm] precision is {self.precision!r}; choose auto, fp32 or bf16")
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """The LLM teacher.
+
+    Attributes:
+        width: Length of its item vectors.
+        blocks: Decoder blocks kept, first to last, at most; 0 keeps all. The first third of
+            SmolLM2 ranked as well as all of it, at a third of the time.
+        rank: Rank of the LoRA updates.
+        dropout: Dropout on item vectors.
+        epochs: Most passes over the data.
+        patience: Passes without a better validation NDCG@10 before training stops.
+        batch: Sequences per step.
+        learning_rate: Step size of the new layers.
+        adapter_rate: Step size of the LoRA updates over `learning_rate`.
+    """
+
+    width: int = 64
+    blocks: int = 12
+    rank: int = 16
+    dropout: float = 0.3
+    epochs: int = 4
+    patience: int = 1
+    batch: int = 32
+    learning_rate: float = 1e-3
+    adapter_rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        _positive("teacher", self, "width", "rank", "epochs", "patience", "batch", "learning_rate")
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """The tiny student, and its control and SASRec floor, which get the same budget.
+
+    Attributes:
+        width: Length of item and user vectors.
+        blocks: Llama blocks.
+        heads: Query heads.
+        kv_heads: Key/value heads.
+        hidden: Inner width of the feed-forward layers.
+        dropout: Dropout of the student, which the teacher's labels already regularise.
+        control_dropout: Dropout of the control and of SASRec, which have hard labels alone.
+        epochs: Most passes over the data.
+        patience: Passes without a better validation NDCG@10 before training stops.
+        batch: Sequences per step.
+        learning_rate: AdamW's step size.
+        weight_decay: AdamW's decay of matrices.
+    """
+
+    width: int = 64
+    blocks: int = 2
+    heads: int = 2
+    kv_heads: int = 2
+    hidden: int = 128
+    dropout: float = 0.1
+    control_dropout: float = 0.3
+    epochs: int = 60
+    patience: int = 5
+    batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    """What the student learns from the teacher.
+
+    Attributes:
+        teacher_weight: Share of the teacher's KL in the loss, 0 to 1.
+        temperature: Softens both distributions when above 1.
+        max_label_bytes: Disk that cached teacher scores may take; beyond it only the newest
+            positions of each history are labelled.
+    """
+
+    teacher_weight: float = 0.9
+    temperature: float = 1.0
+    max_label_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        _positive("distillation", self, "temperature", "max_label_bytes")
+        if not 0 <= self.teacher_weight <= 1:
+            raise ConfigError(
+                f"[distillation] teacher_weight is {self.teacher_weight}; it must be in 0 to 1"
+            )

@@ -1,0 +1,182 @@
+"""The training loop: full-catalogue losses at every position, early stopping on validation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.models.base import PADDING, History, SequenceModel, pad
+from pocketrec_distill.progress import progress
+from pocketrec_distill.training.labels import TeacherLabels
+from pocketrec_distill.training.losses import full_catalogue_kl, hard_label_loss
+from pocketrec_distill.training.windows import shuffled_batches
+
+GRADIENT_NORM = 1.0
+WARMUP_STEPS = 20
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How one model is trained.
+
+    Attributes:
+        epochs: Most passes over the data.
+        patience: Passes without a better validation NDCG@10 before training stops.
+        batch: Sequences per step.
+        learning_rate: AdamW's step size after a short linear warm-up.
+        weight_decay: AdamW's decay of matrices.
+        teacher_weight: Share of the teacher's KL in the loss, 0 to 1; the rest is hard labels.
+        temperature: Softens teacher and student in the KL.
+        seed: Of shuffling and dropout.
+    """
+
+    epochs: int = 60
+    patience: int = 6
+    batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    teacher_weight: float = 0.9
+    temperature: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch", "learning_rate", "temperature"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 <= self.teacher_weight <= 1:
+            raise ConfigError(f"teacher_weight is {self.teacher_weight}; it must be in 0 to 1")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the data: number from 1, mean training loss, validation NDCG@10."""
+
+    epoch: int
+    loss: float
+    ndcg: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The form that stands in reports."""
+        return asdict(self)
+
+
+def _batch_loss(
+    model: SequenceModel,
+    sequences: Sequence[History],
+    indices: np.ndarray,
+    labels: TeacherLabels | None,
+    settings: TrainSettings,
+) -> Tensor:
+    """Loss of one batch: hard labels, mixed with the teacher's KL where there are labels."""
+    events = pad([sequences[index] for index in indices])
+    inputs, targets = events[:, :-1], events[:, 1:]
+    known = targets != PADDING
+    table = model.item_vectors()
+    users = model(table[inputs.clamp_min(0)])
+    logits = users[known] @ table.T
+    loss = hard_label_loss(logits, targets[known])
+    if labels is None or settings.teacher_weight == 0:
+        return loss
+    labelled, teacher_logits = labels.batch(indices, known.sum(dim=1))
+    distance = full_catalogue_kl(logits[labelled[known]], teacher_logits, settings.temperature)
+    return (1 - settings.teacher_weight) * loss + settings.teacher_weight * distance
+
+
+def _train_epoch(
+    model: SequenceModel,
+    optimiser: torch.optim.Optimizer,
+    warmup: torch.optim.lr_scheduler.LRScheduler,
+    sequences: Sequence[History],
+    *,
+    labels: TeacherLabels | None,
+    settings: TrainSettings,
+    rng: np.random.Generator,
+    name: str,
+) -> float:
+    """One pass over the data; returns the mean loss."""
+    model.train()
+    losses = []
+    batches = list(shuffled_batches([len(s) for s in sequences], settings.batch, rng))
+    for indices in progress(batches, label=name, unit="batch"):
+        loss = _batch_loss(model, sequences, indices, labels, settings)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+        optimiser.step()
+        warmup.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def fit(
+    model: SequenceModel,
+    sequences: Sequence[History],
+    validate: Callable[[SequenceModel], float],
+    settings: TrainSettings,
+    *,
+    labels: TeacherLabels | None = None,
+    name: str = "train",
+) -> list[Epoch]:
+    """Train `model` in place and leave it at its best epoch.
+
+    Args:
+        model: The model; its trainable parameters are changed.
+        sequences: Training sequences, from `training_windows`.
+        validate: Validation NDCG@10 of the model as it stands.
+        settings: See `TrainSettings`.
+        labels: Teacher scores of the same sequences, or None for hard labels alone.
+        name: What the progress bar is called.
+
+    Returns:
+        The training curve, one entry per epoch run.
+
+    Raises:
+        ConfigError: There is no sequence to learn from, or the loss is no longer finite.
+    """
+    if not sequences:
+        raise ConfigError("no user has two training events; there is nothing to learn from")
+    torch.manual_seed(settings.seed)
+    rng = np.random.default_rng(settings.seed)
+    groups = model.parameter_groups(settings.learning_rate, settings.weight_decay)
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+    warmup = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1.0, (step + 1) / WARMUP_STEPS)
+    )
+    curve: list[Epoch] = []
+    best, best_state = -1.0, _trained_state(model)
+    for epoch in range(1, settings.epochs + 1):
+        label = f"{name} {epoch}/{settings.epochs}"
+        loss = _train_epoch(
+            model,
+            optimiser,
+            warmup,
+            sequences,
+            labels=labels,
+            settings=settings,
+            rng=rng,
+            name=label,
+        )
+        if not np.isfinite(loss):
+            raise ConfigError(
+                f"{name}: the loss is {loss} after epoch {epoch}; lower learning_rate "
+                f"(now {settings.learning_rate})"
+            )
+        curve.append(Epoch(epoch, loss, validate(model)))
+        if curve[-1].ndcg > best:
+            best, best_state = curve[-1].ndcg, _trained_state(model)
+        elif epoch - max(curve, key=lambda e: (e.ndcg, -e.epoch)).epoch >= settings.patience:
+            break
+    model.load_state_dict(best_state, strict=False)
+    return curve
+
+
+def _trained_state(model: SequenceModel) -> dict[str, Tensor]:
+    """A copy of what training changes; a frozen LLM is not copied."""
+    return {
+        name: parameter.detach().clone()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }

@@ -1,0 +1,30 @@
+"""Losses over the full catalogue. Pure functions of logits; higher layers choose and weigh them."""
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def hard_label_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of the item that came next.
+
+    Args:
+        logits: Student scores float32 (positions, items).
+        targets: Item indices int64 (positions,).
+    """
+    return functional.cross_entropy(logits, targets)
+
+
+def full_catalogue_kl(logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Mean KL(teacher || student) over the whole catalogue (Hinton, Vinyals and Dean, 2015).
+
+    Scaled by temperature squared, so that its gradient keeps its size.
+
+    Args:
+        logits: Student scores float32 (positions, items).
+        teacher_logits: Teacher scores of the same shape.
+        temperature: Softens both distributions when above 1.
+    """
+    student = functional.log_softmax(logits / temperature, dim=-1)
+    teacher = functional.log_softmax(teacher_logits / temperature, dim=-1)
+    divergence = functional.kl_div(student, teacher, log_target=True, reduction="batchmean")
+    return divergence * temperature**2

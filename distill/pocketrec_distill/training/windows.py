@@ -1,0 +1,39 @@
+"""Training sequences and batches of them."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pocketrec_distill.models.base import History
+
+# Sequences are sorted by length within pools of this many batches: little padding, still shuffled.
+POOL_BATCHES = 16
+
+
+def training_windows(histories: Sequence[History], window: int) -> list[History]:
+    """Cut histories into sequences of at most `window + 1` events, newest first.
+
+    Sequences of one user overlap by one event, so that every event but a user's first is the
+    target of exactly one position. Histories of a single event have no target and are left out.
+    """
+    sequences = []
+    for history in histories:
+        end = len(history)
+        while end > 1:
+            sequences.append(history[max(0, end - window - 1) : end])
+            end -= window
+    return sequences
+
+
+def shuffled_batches(
+    lengths: Sequence[int], batch: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Indices of each batch of one epoch: random, but with similar lengths together."""
+    sizes = np.asarray(lengths)
+    order = rng.permutation(len(sizes))
+    for start in range(0, len(order), batch * POOL_BATCHES):
+        pool = order[start : start + batch * POOL_BATCHES]
+        pool = pool[np.argsort(sizes[pool], kind="stable")]
+        batches = [pool[cut : cut + batch] for cut in range(0, len(pool), batch)]
+        for place in rng.permutation(len(batches)):
+            yield batches[place]
