@@ -59,8 +59,9 @@ format: $(VENV)/.stamp-dev  ## rewrite the code in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.stamp-dev  ## regenerate the help texts in docs/cli.md
+docs: $(VENV)/.stamp-dev  ## regenerate docs/cli.md and docs/configuration.md
 	$(BIN)/python scripts/cli_docs.py --write
+	$(BIN)/python scripts/config_docs.py --write
 
 wheel: $(VENV)/.stamp-dev  ## build the wheel and the sdist into dist/
 	rm -rf dist

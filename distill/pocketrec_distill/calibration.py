@@ -11,6 +11,7 @@ from pocketrec_runtime import Calibration
 # A few million pairs fix two numbers to far more digits than anybody needs.
 MAX_PAIRS = 4_000_000
 _NEWTON_STEPS = 50
+_LEAST_SLOPE = 1e-6
 
 
 def fit_calibration(
@@ -29,6 +30,9 @@ def fit_calibration(
         histories: Items seen before each query; they are left out.
         targets: What came next, (queries,).
         fitted_on: What to name as the data.
+
+    Returns:
+        The calibration; one that says "not fitted" where no query has an unseen item.
     """
     queries = min(len(targets), max(1, MAX_PAIRS // max(1, scores.shape[1])))
     unseen = np.ones((queries, scores.shape[1]), dtype=bool)
@@ -37,17 +41,27 @@ def fit_calibration(
     labels = np.zeros(unseen.shape, dtype=bool)
     labels[np.arange(queries), targets[:queries]] = True
     x, y = scores[:queries][unseen].astype(np.float64), labels[unseen].astype(np.float64)
+    if len(x) == 0:
+        return Calibration()
     slope, intercept = _logistic(x, y)
-    # A slope of 0 or below would turn the ranking round: the scores then carry no probability.
-    return Calibration(max(slope, 1e-6), intercept, fitted_on)
+    if slope < _LEAST_SLOPE:
+        # A slope of 0 or below would turn the ranking round: the scores then carry no probability,
+        # and what is left is the base rate.
+        slope, intercept = _LEAST_SLOPE, _log_odds(y)
+    return Calibration(slope, intercept, fitted_on)
+
+
+def _log_odds(y: NDArray[np.float64]) -> float:
+    """Log odds of a label, short of infinity where there is one label only."""
+    rate = np.clip(y.mean(), 1e-9, 1 - 1e-9)
+    return float(np.log(rate / (1 - rate)))
 
 
 def _logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and intercept of a logistic regression by Newton's method, lightly regularised."""
     centre, spread = float(x.mean()), float(x.std()) or 1.0
     z = (x - centre) / spread
-    rate = np.clip(y.mean(), 1e-9, 1 - 1e-9)
-    weight, bias = 0.0, float(np.log(rate / (1 - rate)))
+    weight, bias = 0.0, _log_odds(y)
     for _ in range(_NEWTON_STEPS):
         p = 1.0 / (1.0 + np.exp(-np.clip(weight * z + bias, -40, 40)))
         variance = p * (1 - p)

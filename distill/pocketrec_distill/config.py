@@ -65,7 +65,7 @@ def section_from_mapping(kind: type[Section], values: Mapping[str, Any], name: s
             raise ConfigError(f"[{name}] has no setting {key!r}; known: {', '.join(defaults)}")
         wanted = type(defaults[key])
         if wanted is float and type(value) is int:
-            value = float(value)  # noqa: PLW2901  (TOML writes 1 for 1.0)
+            value = float(value)  # TOML writes 1 for 1.0
         if type(value) is not wanted:
             raise ConfigError(f"[{name}] {key} is {value!r}; it must be of type {wanted.__name__}")
         checked[key] = value
@@ -128,8 +128,9 @@ def dump_config(config: DistillConfig) -> str:
 def _toml(value: object) -> str:
     """One TOML value; JSON's strings, numbers and booleans are TOML's too."""
     if isinstance(value, Mapping):
-        inner = (f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items() if v is not None)
+        inner = (f"{_toml(k)} = {_toml(v)}" for k, v in value.items() if v is not None)
         return "{ " + ", ".join(inner) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    # Of the characters that JSON leaves as they are, TOML refuses one.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

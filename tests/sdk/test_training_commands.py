@@ -68,8 +68,9 @@ def test_distill_prints_the_report(cli, calls, report, events, tmp_path) -> None
     ]
 
 
-def test_distill_as_text(cli, calls, events) -> None:
-    outcome = cli("distill", "--interactions", events, "--out", "b.zip")
+def test_distill_as_text(cli, calls, events, tmp_path) -> None:
+    out = tmp_path / "b.zip"
+    outcome = cli("distill", "--interactions", events, "--out", out)
     lines = outcome.out.splitlines()
     assert lines[0].startswith("A bundle of 1.9 MB ranks at NDCG@10 0.106")
     assert [line.split("  ")[0] for line in lines[3:6]] == [
@@ -78,8 +79,9 @@ def test_distill_as_text(cli, calls, events) -> None:
         "Shipped bundle",
     ]
     assert lines[5].split()[2:] == ["0.1058", "0.0948..0.1178", "0.2010", "0.0794", "0.4700"]
-    assert lines[-1].split() == ["bundle", "b.zip"]
-    assert calls[-1] == ("distill", events, None, Path("b.zip"), "data settings", None, None)
+    assert lines[-2].split() == ["bundle", str(out)]
+    assert lines[-1].split() == ["report", str(tmp_path / "b-report" / "report.html")]
+    assert calls[-1] == ("distill", events, None, out, "data settings", None, None)
 
 
 @pytest.mark.parametrize("option", ["--interactions", "--items", "--config"])

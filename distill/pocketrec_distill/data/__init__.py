@@ -1,6 +1,7 @@
 """Data in: tables of any common kind to `Interactions` and an `ItemTable`, cleaned and split."""
 
-from pocketrec_distill.data.clean import CleaningAccount, clean
+from pocketrec_distill.data.account import CleaningAccount
+from pocketrec_distill.data.clean import clean
 from pocketrec_distill.data.columns import InteractionColumns, find_columns
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable, item_table

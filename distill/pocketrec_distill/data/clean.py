@@ -1,72 +1,34 @@
 """From a raw table to `Interactions`, with an account of every row that was dropped."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import InteractionColumns, find_columns
+from pocketrec_distill.data.account import CleaningAccount
+from pocketrec_distill.data.columns import (
+    POSITIONS,
+    InteractionColumns,
+    find_columns,
+    listed,
+    plain_name,
+)
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.settings import DataSettings, DropRule
 from pocketrec_distill.data.tables import arrow
-from pocketrec_distill.data.values import Codes, encode_ids, numbers, times
+from pocketrec_distill.data.values import Codes, as_text, encode_ids, numbers, times
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["CleaningAccount", "clean"]
+
 Mask = NDArray[np.bool_]
 
-
-@dataclass(frozen=True)
-class Dropped:
-    """Rows that one check dropped, and rows left after it."""
-
-    reason: str
-    rows: int
-    left: int
-
-
-@dataclass
-class CleaningAccount:
-    """What cleaning did, check by check.
-
-    Attributes:
-        rows_read: Rows of the table.
-        dropped: One entry per check that dropped rows, in order.
-        notes: What was assumed, for example that the order of rows is the order of events.
-        users: Users left.
-        items: Items left.
-    """
-
-    rows_read: int
-    dropped: list[Dropped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    users: int = 0
-    items: int = 0
-
-    @property
-    def left(self) -> int:
-        """Rows left so far."""
-        return self.dropped[-1].left if self.dropped else self.rows_read
-
-    def drop(self, reason: str, rows: int) -> None:
-        """Count `rows` dropped for `reason`; nothing is noted for none."""
-        if rows:
-            self.dropped.append(Dropped(reason, rows, self.left - rows))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for reports."""
-        return asdict(self) | {"rows_left": self.left}
-
-    def __str__(self) -> str:
-        lines = [("rows read", "", self.rows_read)]
-        lines += [(entry.reason, f"-{entry.rows:,}", entry.left) for entry in self.dropped]
-        width = max(len(reason) for reason, _, _ in lines)
-        text = [f"{reason:<{width}}  {rows:>12}  {left:>12,}" for reason, rows, left in lines]
-        text.append(f"{self.users:,} users, {self.items:,} items")
-        return "\n".join([*text, *self.notes])
+# Behaviours have names such as view and buy; a column with more is something else.
+MAX_EVENT_TYPES = 1000
 
 
 @dataclass
@@ -104,7 +66,8 @@ def clean(
         account.drop(f"rule: {rule.column} {rule.op} {rule.value}", table.num_rows - kept.num_rows)
         table = kept
     columns = find_columns(table.column_names, settings)
-    rows = _read(table, columns, account)
+    columns = _without_mere_order(table, columns, settings, account)
+    rows = _read(table, columns, settings, account)
     kept_rows = np.ones(table.num_rows, dtype=bool)
     for reason, mask in _checks(table, columns, rows, settings, known_items):
         account.drop(reason, int((kept_rows & ~mask).sum()))
@@ -127,11 +90,10 @@ def _kept_by(rule: DropRule, table: "pa.Table") -> Any:
     if rule.column not in table.column_names:
         raise DataError(
             f"[[data.drop]] names column {rule.column!r}, which is not among "
-            f"{', '.join(table.column_names)}"
+            f"{listed(table.column_names)}"
         )
-    column = table[rule.column]
     if isinstance(rule.value, str):
-        text = pc.fill_null(pc.cast(column, "string"), "")
+        text = pc.fill_null(as_text(table, rule.column), "")
         tests = {
             "==": lambda: pc.equal(text, rule.value),
             "!=": lambda: pc.not_equal(text, rule.value),
@@ -139,7 +101,7 @@ def _kept_by(rule: DropRule, table: "pa.Table") -> Any:
             "contains": lambda: pc.match_substring(text, rule.value),
         }
         return pc.invert(tests[rule.op]())
-    values, limit = numbers(column), float(rule.value)
+    values, limit = numbers(table, rule.column), float(rule.value)
     compare = {
         "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
         ">": np.greater, ">=": np.greater_equal,
@@ -147,25 +109,65 @@ def _kept_by(rule: DropRule, table: "pa.Table") -> Any:
     return arrow().array(~compare(values, limit))
 
 
-def _read(table: "pa.Table", columns: InteractionColumns, account: CleaningAccount) -> _Rows:
+def _read(
+    table: "pa.Table",
+    columns: InteractionColumns,
+    settings: DataSettings,
+    account: CleaningAccount,
+) -> _Rows:
     """Typed columns of the table; what cannot be read is NaN or code -1."""
     count = table.num_rows
     if columns.time is None:
-        account.notes.append("no time column: the order of rows is taken as the order of events")
+        account.note("no time column: the order of rows is taken as the order of events")
         moments = np.arange(count, dtype=np.float64)
     else:
-        moments = times(table[columns.time])
-    weight = np.ones(count) if columns.weight is None else numbers(table[columns.weight])
-    if columns.event is None:
-        events = Codes(np.zeros(count, dtype=np.int64), [""])
-    else:
-        events = encode_ids(table[columns.event])
-        if (events.values < 0).any():
-            events = Codes(np.where(events.values < 0, len(events.ids), events.values),
-                           [*events.ids, ""])  # fmt: skip
-    return _Rows(
-        encode_ids(table[columns.user]), encode_ids(table[columns.item]), moments, weight, events
-    )
+        moments, note = times(table, columns.time)
+        account.note(note)
+    weight = np.ones(count) if columns.weight is None else numbers(table, columns.weight)
+    users, items = encode_ids(table, columns.user), encode_ids(table, columns.item)
+    return _Rows(users, items, moments, weight, _events(table, columns.event, settings, account))
+
+
+def _without_mere_order(
+    table: "pa.Table",
+    columns: InteractionColumns,
+    settings: DataSettings,
+    account: CleaningAccount,
+) -> InteractionColumns:
+    """The columns, without a time that was found by a name like `order` but holds no numbers."""
+    names = {plain_name(name) for name in table.column_names}
+    if columns.time is None and {"day", "month", "year"} <= names:
+        account.note("day, month and year are no single time column; join them to use them")
+    if settings.time or columns.time is None or plain_name(columns.time) not in POSITIONS:
+        return columns
+    if not table.num_rows or np.isfinite(numbers(table, columns.time)).mean() > 0.5:
+        return columns
+    account.note(f"column {columns.time!r} holds no numbers and is not taken as time")
+    return replace(columns, time=None)
+
+
+def _events(
+    table: "pa.Table", column: str | None, settings: DataSettings, account: CleaningAccount
+) -> Codes:
+    """Behaviour types of the rows; a missing one is the empty name."""
+    if column is None:
+        if settings.event_weights:
+            raise DataError(
+                "[data.event_weights] is set, but there is no event column; name it: event = ..."
+            )
+        return Codes(np.zeros(table.num_rows, dtype=np.int64), [""])
+    events = encode_ids(table, column)
+    if len(events.ids) > MAX_EVENT_TYPES:
+        raise DataError(
+            f"column {column!r} has {len(events.ids):,} behaviour types, over {MAX_EVENT_TYPES:,}; "
+            'name the right one: [data] event = "..."'
+        )
+    for name in sorted(settings.event_weights.keys() - set(events.ids)):
+        account.note(f"[data.event_weights] names {name!r}, which no row of {column!r} holds")
+    missing = events.values < 0
+    if missing.any():
+        events = Codes(np.where(missing, len(events.ids), events.values), [*events.ids, ""])
+    return events
 
 
 def _checks(
@@ -187,15 +189,21 @@ def _checks(
         ("bad weight (not a number, infinite or negative)",
          np.isfinite(rows.weights) & (rows.weights >= 0)),
     ]  # fmt: skip
-    rows.weights = rows.weights * per_event[rows.events.values]
-    checks.append(("weight 0", ~(rows.weights == 0)))
+    with np.errstate(over="ignore", under="ignore"):
+        product = rows.weights * per_event[rows.events.values]
+        rows.weights = product.astype(np.float32).astype(np.float64)
+    # A weight too large for float32 is infinite here; one too small is 0.
+    checks.append(("weight 0", rows.weights != 0))
+    checks.append(("bad weight (too large)", ~np.isinf(rows.weights)))
     if settings.min_rating > 0:
         if columns.rating is None:
             raise DataError(
                 "[data] min_rating is set, but there is no rating column; name it: rating = ..."
             )
-        rated = numbers(table[columns.rating])
-        checks.append((f"rating below {settings.min_rating:g}", rated >= settings.min_rating))
+        rated = numbers(table, columns.rating)
+        checks.append(
+            (f"rating below {settings.min_rating:g}, or none", rated >= settings.min_rating)
+        )
     if known_items is not None and settings.known_items_only:
         known = np.array([item in known_items for item in rows.items.ids] + [False])
         checks.append(("item not in the items table", known[rows.items.values]))

@@ -1,13 +1,14 @@
 """Which column is which: named in the settings, or found by the field's well-known names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import DataError
 
-# Compared without case and punctuation: `userId`, `USER_ID` and `user id` are one name.
+# Compared without case and punctuation: `userId`, `USER_ID` and `user id` are one name. Earlier
+# names go first; no name stands for two roles.
 _KNOWN = {
     "user": "userid user uid visitorid customerid customer reviewerid memberid sessionid session",
     "item": "itemid item iid movieid artistid productid product asin parentasin stockcode newsid "
@@ -22,6 +23,11 @@ _KNOWN = {
 }
 _KNOWN["item_id"] = _KNOWN["item"] + " id"
 
+# Names of a time that say no more than an order; a column of order numbers such as "A-17" is none.
+POSITIONS = ("position", "order", "rank", "sequence")
+
+_SHOWN_NAMES = 12
+
 
 @dataclass(frozen=True)
 class InteractionColumns:
@@ -34,13 +40,38 @@ class InteractionColumns:
     weight: str | None
     rating: str | None
 
+    def used(self) -> frozenset[str]:
+        """Columns that have a role."""
+        roles = (self.user, self.item, self.time, self.event, self.weight, self.rating)
+        return frozenset(name for name in roles if name is not None)
 
-def _plain(name: str) -> str:
+
+def plain_name(name: str) -> str:
+    """A column name without case and punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def find_column(role: str, chosen: str, names: Sequence[str], *, required: bool) -> str | None:
+def known_names(role: str) -> tuple[str, ...]:
+    """Well-known plain names of a role, the first choice first."""
+    return tuple(_KNOWN[role].split())
+
+
+def find_column(
+    role: str,
+    chosen: str,
+    names: Sequence[str],
+    *,
+    required: bool,
+    taken: Collection[str] = frozenset(),
+) -> str | None:
     """The column of a role among `names`: the chosen one, or the first well-known one.
+
+    Args:
+        role: Key of the `[data]` section.
+        chosen: What the settings say; empty to look for it.
+        names: Columns of the table.
+        required: Whether having none is an error.
+        taken: Columns that have a role already; they are not looked at.
 
     Raises:
         DataError: The chosen column does not exist, or a required one is not found.
@@ -48,33 +79,48 @@ def find_column(role: str, chosen: str, names: Sequence[str], *, required: bool)
     if chosen:
         if chosen in names:
             return chosen
-        raise DataError(f'[data] {role} = "{chosen}": no such column among {", ".join(names)}')
-    plain = {_plain(name): name for name in reversed(names)}
-    for candidate in _KNOWN[role].split():
+        raise DataError(f'[data] {role} = "{chosen}": no such column among {listed(names)}')
+    plain = {plain_name(name): name for name in reversed(names) if name not in taken}
+    for candidate in known_names(role):
         if candidate in plain:
             return plain[candidate]
     if not required:
         return None
-    tried = ", ".join(_KNOWN[role].split()[:6])
+    tried = ", ".join(known_names(role)[:6])
     raise DataError(
-        f"no {role.replace('_', ' ')} column among {', '.join(names)}; looked for {tried} and the "
-        f'like. Name it in the configuration: [data] {role} = "..."'
+        f"no {role.replace('_', ' ')} column among {listed(names)}; looked for {tried} and the "
+        f'like. Name it in the configuration: [data] {role} = "..."; '
+        "the first line of a text file must name the columns"
     )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names for a message; the first ones and a count if they are many, each cut if long."""
+    shown = ", ".join(
+        name if len(name) <= 60 else f"{name[:57]}..." for name in names[:_SHOWN_NAMES]
+    )
+    more = len(names) - _SHOWN_NAMES
+    return shown + (f" and {more:,} more" if more > 0 else "")
 
 
 def find_columns(names: Sequence[str], settings: DataSettings) -> InteractionColumns:
-    """The columns of an interactions table.
+    """The columns of an interactions table; a column has one role only.
 
     Raises:
-        DataError: No user or no item column, or a chosen column that does not exist.
+        DataError: No user or no item column, a chosen column that does not exist, or one chosen
+            for two roles.
     """
+    roles = ("user", "item", "time", "event", "weight", "rating")
+    owner: dict[str, str] = {}
+    for role in roles:
+        if (name := getattr(settings, role)) and owner.setdefault(name, role) != role:
+            raise DataError(
+                f'[data] {owner[name]} and {role} both name column "{name}"; give each its own'
+            )
 
-    def optional(role: str) -> str | None:
-        return find_column(role, getattr(settings, role), names, required=False)
+    def found(role: str, *, required: bool = False) -> str | None:
+        return find_column(role, getattr(settings, role), names, required=required, taken=owner)
 
-    user = find_column("user", settings.user, names, required=True)
-    item = find_column("item", settings.item, names, required=True)
+    user, item = found("user", required=True), found("item", required=True)
     assert user is not None and item is not None  # noqa: S101, PT018  (required above)
-    return InteractionColumns(
-        user, item, optional("time"), optional("event"), optional("weight"), optional("rating")
-    )
+    return InteractionColumns(user, item, *(found(role) for role in roles[2:]))

@@ -42,10 +42,14 @@ class Interactions:
             (self.items, self.item_ids, "items"),
             (self.events, self.event_names, "events"),
         ):
+            if len(set(ids)) != len(ids):
+                raise DataError(f"{name}: an id or name stands twice; each must be unique")
             if n and not 0 <= int(codes.min()) <= int(codes.max()) < len(ids):
                 raise DataError(f"{name} holds a code outside 0 to {len(ids) - 1}")
         if not np.isfinite(self.times).all() or not np.isfinite(self.weights).all():
             raise DataError("times or weights hold NaN or infinity; clean the table first")
+        if not (self.weights > 0).all():
+            raise DataError("weights must be above 0; drop what weighs nothing")
         ordered = np.diff(self.users) >= 0
         later = (np.diff(self.users) > 0) | (np.diff(self.times) >= 0)
         if not (ordered & later).all():

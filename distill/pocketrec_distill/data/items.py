@@ -1,20 +1,30 @@
 """The items table: ids and columns of values, in one order."""
 
 import ast
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pocketrec_distill.data.columns import find_column
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.data.columns import find_column, find_columns
 from pocketrec_distill.data.settings import DataSettings
-from pocketrec_distill.data.tables import RECBOLE_TYPE
-from pocketrec_distill.data.values import encode_ids
+from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
+from pocketrec_distill.data.values import Codes, as_text, encode_ids
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Value = str | tuple[str, ...] | None
+Rows = NDArray[np.int64]
+
+# Longer text that looks like a list stays text: parsing it could take any amount of memory.
+MAX_LIST_CHARACTERS = 100_000
+# Parts of `A|B|C` are words; longer ones are prose with a bar in it.
+MAX_PART_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,8 @@ class ItemTable:
     def __post_init__(self) -> None:
         if len(set(self.item_ids)) != len(self.item_ids):
             raise DataError("the items table holds an id twice; ids are unique")
+        if "title" not in self.columns:
+            raise DataError("the items have no column 'title'; give None where there is none")
         for name, values in self.columns.items():
             if len(values) != len(self.item_ids):
                 raise DataError(
@@ -59,80 +71,123 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
     """
     names = table.column_names
     id_column = find_column("item_id", settings.item_id, names, required=True)
-    title_column = find_column("title", settings.title, names, required=False)
-    codes = encode_ids(table[id_column])
-    fine = codes.usable()
-    first: dict[int, int] = {}
-    for row, code in enumerate(codes.values.tolist()):
-        if code >= 0 and fine[row]:
-            first.setdefault(code, row)
-    if not first:
+    assert id_column is not None  # noqa: S101  (required)
+    title_column = find_column("title", settings.title, names, required=False, taken={id_column})
+    codes = encode_ids(table, id_column)
+    rows = _first_rows(codes)
+    if not len(rows):
         raise DataError(f"the items table has no usable id in column {id_column!r}")
-    rows = list(first.values())
-    columns: dict[str, Sequence[Value]] = {}
-    if title_column is None:
-        columns["title"] = (None,) * len(rows)
+    ids = tuple(codes.ids[code] for code in codes.values[rows].tolist())
+    columns: dict[str, Sequence[Value]] = {"title": (None,) * len(rows)}
+    if title_column is not None:
+        columns["title"] = tuple(map(_title, _listed(table, title_column, rows)))
     for name in names:
-        if name == id_column:
-            continue
-        target = "title" if name == title_column else name
-        columns[target] = _values(table[name], table.schema.field(name), rows, target == "title")
-    ids = tuple(codes.ids[code] for code in first)
+        if name not in (id_column, title_column) and _holds_words(table.schema.field(name).type):
+            # A column called "title" that is not the chosen one must not replace it.
+            columns["other title" if name == "title" else name] = _values(table, name, rows)
     return ItemTable(ids, columns), table.num_rows - len(rows)
+
+
+def _first_rows(codes: Codes) -> Rows:
+    """First row of each usable id, in the order of the table."""
+    rows = np.flatnonzero((codes.values >= 0) & codes.usable())
+    _, first = np.unique(codes.values[rows], return_index=True)
+    found: Rows = rows[np.sort(first)]
+    return found
 
 
 def items_from_interactions(
     table: "pa.Table", settings: DataSettings, item_column: str
 ) -> ItemTable:
     """An items table from the interactions' own columns: the first title that an item has."""
-    names = [name for name in table.column_names if name != item_column]
+    taken = find_columns(table.column_names, settings).used() | {item_column}
+    names = [name for name in table.column_names if name not in taken]
     title = find_column("title", settings.title, names, required=False)
-    codes = encode_ids(table[item_column])
-    fine = codes.usable()
-    titles: dict[int, str | None] = {}
-    values = [None] * table.num_rows if title is None else table[title].to_pylist()
-    for row, (code, value) in enumerate(zip(codes.values.tolist(), values, strict=True)):
-        if code >= 0 and fine[row] and not titles.get(code):
-            titles[code] = _text(value)
-    return ItemTable(tuple(codes.ids[code] for code in titles), {"title": tuple(titles.values())})
+    codes = encode_ids(table, item_column)
+    rows = _first_rows(codes)
+    ids = tuple(codes.ids[code] for code in codes.values[rows].tolist())
+    if title is None:
+        return ItemTable(ids, {"title": (None,) * len(rows)})
+    texts = encode_ids(table, title)
+    spelt = np.array([bool(text.strip()) for text in texts.ids] + [False])
+    titled = np.flatnonzero((codes.values >= 0) & spelt[texts.values])
+    _, first = np.unique(codes.values[titled], return_index=True)
+    title_rows = titled[first]
+    titles = dict(
+        zip(codes.values[title_rows].tolist(), texts.values[title_rows].tolist(), strict=True)
+    )
+    found = (titles.get(code) for code in codes.values[rows].tolist())
+    return ItemTable(
+        ids, {"title": tuple(None if text is None else texts.ids[text].strip() for text in found)}
+    )
+
+
+def _holds_words(kind: "pa.DataType") -> bool:
+    """Whether a column of this Arrow type can describe an item: flat, or a list of texts or codes.
+
+    Structures, maps, raw bytes and vectors of floats describe nothing that a reader could read.
+    """
+    types = arrow().types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if any(test(kind) for test in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
+        inner = kind.value_type
+        return not (types.is_nested(inner) or types.is_floating(inner) or types.is_binary(inner))
+    raw = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return not (types.is_nested(kind) or any(test(kind) for test in raw))
+
+
+def _listed(table: "pa.Table", name: str, rows: Rows) -> list[Any]:
+    """Python values of some rows of a column; numbers, dates and the like as text."""
+    column = table[name].take(arrow().array(rows))
+    if arrow().types.is_nested(column.type):
+        return list(column.to_pylist())
+    return list(as_text(arrow().table({name: column}), name).to_pylist())
+
+
+def _title(value: object) -> str | None:
+    """A title as one text, whatever the column holds."""
+    if isinstance(value, list):
+        return _text(", ".join(str(part) for part in value if part is not None))
+    return _text(value)
 
 
 def _text(value: object) -> str | None:
-    if value is None or value != value:  # noqa: PLR0124  (NaN is the value unequal to itself)
-        return None
-    return str(value).strip() or None
+    return None if value is None else str(value).strip() or None
 
 
-def _values(
-    column: "pa.ChunkedArray", column_field: "pa.Field", rows: Sequence[int], plain: bool
-) -> tuple[Value, ...]:
+def _values(table: "pa.Table", name: str, rows: Rows) -> tuple[Value, ...]:
     """Values of some rows: text, or several texts where the column holds lists."""
-    raw: list[Any] = column.to_pylist()
-    kind = (column_field.metadata or {}).get(RECBOLE_TYPE, b"")
-    texts = [raw[row] for row in rows]
-    if plain:
-        return tuple(_text(value) for value in texts)
-    if kind == b"token_seq":
+    texts = _listed(table, name, rows)
+    if (table.schema.field(name).metadata or {}).get(RECBOLE_TYPE, b"") == b"token_seq":
         return tuple(tuple(str(value or "").split()) or None for value in texts)
-    piped = sum("|" in value for value in texts if isinstance(value, str))
-    if piped * 10 > len(texts):
+    if _is_piped(texts):
         return tuple(_parts(_text(value)) for value in texts)
-    return tuple(_listed(value) for value in texts)
+    return tuple(_unpacked(value) for value in texts)
+
+
+def _is_piped(texts: Sequence[object]) -> bool:
+    """Whether `|` separates short words here, rather than standing in prose now and then."""
+    piped = [value for value in texts if isinstance(value, str) and "|" in value]
+    parts = sum(value.count("|") + 1 for value in piped)
+    return len(piped) * 10 > len(texts) and sum(map(len, piped)) <= parts * MAX_PART_CHARACTERS
 
 
 def _parts(text: str | None) -> tuple[str, ...] | None:
     """`A|B|C` as its parts."""
-    return tuple(part.strip() for part in text.split("|") if part.strip()) if text else None
+    return tuple(part.strip() for part in text.split("|") if part.strip()) or None if text else None
 
 
-def _listed(value: object) -> Value:
+def _unpacked(value: object) -> Value:
     """A list, or text that spells a list of strings, as its parts; anything else as text."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return tuple(str(part) for part in value if part is not None) or None
     text = _text(value)
-    if text and text[0] == "[" and text[-1] == "]":
+    if text and text[0] == "[" and text[-1] == "]" and len(text) <= MAX_LIST_CHARACTERS:
         try:
-            parts = ast.literal_eval(text)
+            with warnings.catch_warnings():  # an odd backslash in the text is no concern of ours
+                warnings.simplefilter("ignore")
+                parts = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return text
         if isinstance(parts, list) and all(isinstance(part, str) for part in parts):

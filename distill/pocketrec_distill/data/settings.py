@@ -1,5 +1,6 @@
 """The `[data]` section: which columns, which rows, which weights."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 from pocketrec_distill.errors import ConfigError
 
 _OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "startswith", "contains")
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value is a number, no truth value, and neither NaN nor infinite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class DropRule:
             raise ConfigError(
                 f"[[data.drop]] op is {self.op!r}; choose one of {', '.join(_OPERATORS)}"
             )
-        if not isinstance(self.column, str) or not isinstance(self.value, str | int | float):
+        finite = isinstance(self.value, str) or is_finite(self.value)
+        if not isinstance(self.column, str) or not finite:
             raise ConfigError(
                 f"[[data.drop]] column {self.column!r} or value {self.value!r} is off"
             )
@@ -79,8 +86,18 @@ class DataSettings:
         for name in ("user_core", "item_core"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"[data] {name} is {getattr(self, name)}; it must be at least 1")
+        if not (is_finite(self.min_rating) and self.min_rating >= 0):
+            raise ConfigError(
+                f"[data] min_rating is {self.min_rating}; give 0 to keep all, or more"
+            )
+        try:
+            "a".encode(self.encoding)
+        except (LookupError, ValueError) as error:
+            raise ConfigError(
+                f"[data] encoding is {self.encoding!r}; Python knows no such encoding of text"
+            ) from error
         for event, weight in self.event_weights.items():
-            if not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+            if not is_finite(weight) or weight < 0:
                 raise ConfigError(f"[data.event_weights] {event} is {weight!r}; give 0 or more")
 
     @classmethod
@@ -121,5 +138,6 @@ def _checked(key: str, value: Any) -> Any:
     }
     wanted = kinds.get(key, (str,))
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        raise ConfigError(f"[data] {key} is {value!r}; it must be of type {wanted[0].__name__}")
+        names = " or ".join(kind.__name__ for kind in wanted)
+        raise ConfigError(f"[data] {key} is {value!r}; it must be of type {names}")
     return float(value) if isinstance(value, int | float) and key == "min_rating" else value

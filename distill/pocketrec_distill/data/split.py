@@ -1,6 +1,6 @@
 """The two splits of the protocol: leave-one-out, and global temporal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from pocketrec_distill.errors import DataError
 MIN_EVENTS = 4
 
 History = NDArray[np.int32]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +53,13 @@ class Split:
 
 def _queries(candidates: Sequence[tuple[int, History, int]]) -> Queries:
     """Queries from (user, history, target), without those whose target was seen before."""
-    fresh = [c for c in candidates if len(c[1]) and c[2] not in c[1]]
-    repeats = sum(1 for c in candidates if len(c[1]) and c[2] in c[1])
+    asked = [c for c in candidates if len(c[1])]
+    fresh = [c for c in asked if not (c[1] == c[2]).any()]
     return Queries(
         np.array([user for user, _, _ in fresh], dtype=np.int64),
         [history for _, history, _ in fresh],
         np.array([target for _, _, target in fresh], dtype=np.int64),
-        repeats,
+        len(asked) - len(fresh),
     )
 
 
@@ -96,24 +97,42 @@ def global_temporal(
     history. No query sees an event of its own period, so that baskets sharing one time never leak.
 
     Raises:
-        DataError: The shares leave nothing to train on.
+        DataError: The shares, or times that are nearly all equal, leave nothing to train on.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise DataError(f"shares {validation} and {test} must be above 0 and sum below 1")
-    first, second = np.quantile(interactions.times, [1 - validation - test, 1 - test])
+    moments = np.quantile(interactions.times, [1 - validation - test, 1 - test])
     offsets, items = interactions.histories()
-    train = []
-    asked: dict[str, list[tuple[int, History, int]]] = {"validation": [], "test": []}
-    for user, (start, end) in enumerate(pairwise(offsets)):
-        events, times = items[start:end], interactions.times[start:end]
-        train.append(events[times < first])
-        periods = (("validation", first, second), ("test", second, np.inf))
-        for name, opens, closes in periods:
-            history = events[times < opens]
-            during = events[(times >= opens) & (times < closes)]
-            if len(history) and len(during):
-                new = during[~np.isin(during, history)]
-                asked[name].append((user, history, int(new[0] if len(new) else during[0])))
-    return Split(
-        [h for h in train if len(h)], _queries(asked["validation"]), _queries(asked["test"])
+    opens, closes = (_events_before(interactions, offsets, moment) for moment in moments)
+    train = [items[start:end] for start, end in zip(offsets[:-1], opens, strict=True)]
+    train = [history for history in train if len(history)]
+    if not train:
+        raise DataError(
+            f"no event lies before the first cut at {moments[0]:g} (all times: "
+            f"{interactions.times.min():g} to {interactions.times.max():g}); take smaller shares, "
+            "or leave-one-out"
+        )
+    periods = (
+        _period(items, offsets[:-1], opens, closes),
+        _period(items, offsets[:-1], closes, offsets[1:]),
     )
+    return Split(train, *(_queries(list(period)) for period in periods))
+
+
+def _events_before(interactions: Interactions, offsets: Places, moment: float) -> Places:
+    """Place of each user's first event at or after a moment, int64 (users,)."""
+    counted = np.concatenate(([0], np.cumsum(interactions.times < moment)))
+    before: Places = offsets[:-1] + counted[offsets[1:]] - counted[offsets[:-1]]
+    return before
+
+
+def _period(
+    items: History, starts: Places, opens: Places, closes: Places
+) -> Iterator[tuple[int, History, int]]:
+    """One candidate per user with events before and in a period: the first new item in it."""
+    asked = np.flatnonzero((opens > starts) & (closes > opens))
+    for user in asked.tolist():
+        history = items[starts[user] : opens[user]]
+        during = items[opens[user] : closes[user]].tolist()
+        seen = set(history.tolist())
+        yield user, history, next((item for item in during if item not in seen), during[0])

@@ -1,23 +1,26 @@
 """Reading any common table into Arrow: CSV, TSV, RecBole atomic files, Parquet, data frames."""
 
-import csv
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pocketrec_distill.data.columns import listed
+from pocketrec_distill.data.delimited import RECBOLE_TYPE, read_delimited
 from pocketrec_distill.errors import DataError
 from pocketrec_runtime.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["RECBOLE_TYPE", "arrow", "read_table"]
+
 _RECBOLE = (".inter", ".item", ".user", ".kg", ".link")
 _DELIMITED = (".csv", ".tsv", ".txt", ".dat", *_RECBOLE)
 _PARQUET = (".parquet", ".pq")
-_HEADER_BYTES = 1 << 20
-_UTF8_MARK = "\ufeff"
 
-# Metadata of a RecBole column's type, kept on the Arrow field.
-RECBOLE_TYPE = b"recbole_type"
+# What pandas calls row labels that have no name.
+_ROW_LABELS = re.compile(r"__index_level_\d+__")
 
 
 def arrow() -> Any:
@@ -38,25 +41,61 @@ def read_table(source: Any, encoding: str = "utf-8") -> "pa.Table":
 
     Delimited files give strings only, so that ids such as `007` stay what they are; gzip is read
     by its extension. Tab-separated files have no quoting, as RecBole, MIND and HetRec publish them.
+    Unnamed row labels of a pandas frame are left out; a named index is a column.
 
     Raises:
-        DataError: No such file, an unknown kind of file, or one that is not what its name says.
+        DataError: No such file, an unknown kind of file, one that is not what its name says, or a
+            column named twice.
+        OSError: The system refuses to read the file.
     """
+    if isinstance(source, str | os.PathLike):
+        name, table = Path(source).name, _from_file(Path(source), encoding)
+    else:
+        name, table = f"the {type(source).__name__}", _from_frame(source)
+    table = table.select(
+        [i for i, column in enumerate(table.column_names) if not _ROW_LABELS.fullmatch(column)]
+    )
+    if len(set(table.column_names)) != table.num_columns:
+        raise DataError(
+            f"{name} names a column twice: {listed(table.column_names)}; the first line of a text "
+            "file must name the columns"
+        )
+    return table
+
+
+def _from_frame(source: Any) -> "pa.Table":
     pa = arrow()
     if isinstance(source, pa.Table):
         return source
-    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return pa.table(source)
-    path = Path(source)
+    try:
+        if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+            return pa.table(source)
+    except (pa.ArrowException, UnicodeError, TypeError, ValueError) as error:
+        raise DataError(
+            f"the {type(source).__name__} cannot be read as a table: {error}. Give each column "
+            "one type, and text without lone surrogates"
+        ) from error
+    raise DataError(
+        f"cannot read a table from a {type(source).__name__}; give a path, a pandas or polars "
+        "frame, or an Arrow table"
+    )
+
+
+def _from_file(path: Path, encoding: str) -> "pa.Table":
+    pa = arrow()
     if not path.is_file():
         raise DataError(f"no file at {str(path)!r}; give the path of a table")
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    kind = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+    with path.open("rb"):
+        pass  # a refusal by the system says so itself; what Arrow says is about the content
     try:
-        if suffix.lower() in _PARQUET:
+        if kind in _PARQUET:
             return _read_parquet(path)
-        if suffix.lower() in _DELIMITED:
-            return _read_delimited(path, suffix.lower() in _RECBOLE, encoding)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeError, EOFError) as error:
+        if kind in _DELIMITED:
+            return read_delimited(path, recbole=kind in _RECBOLE, encoding=encoding)
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, EOFError, ValueError, LookupError) as error:
         raise DataError(
             f"{path.name} cannot be read: {error}. Mend the file, or set [data] encoding if it is "
             f"not {encoding}"
@@ -69,50 +108,8 @@ def read_table(source: Any, encoding: str = "utf-8") -> "pa.Table":
 def _read_parquet(path: Path) -> "pa.Table":
     from pyarrow import parquet
 
-    return parquet.read_table(path)
-
-
-def _read_delimited(path: Path, recbole: bool, encoding: str) -> "pa.Table":
-    pa = arrow()
-    from pyarrow import csv as arrow_csv
-
-    with pa.input_stream(str(path)) as stream:
-        head = stream.read(_HEADER_BYTES).decode(encoding, "replace").removeprefix(_UTF8_MARK)
-    line = head.splitlines()[0] if head.strip() else ""
-    if not line:
-        raise DataError(f"{path.name} is empty; its first line must name the columns")
-    delimiter = "\t" if recbole else _delimiter(line)
-    names = next(csv.reader([line], delimiter=delimiter)) if delimiter != "\t" else line.split("\t")
-    if len(set(names)) != len(names):
-        raise DataError(f"{path.name} names a column twice: {', '.join(names)}")
-    with pa.input_stream(str(path)) as stream:
-        table = arrow_csv.read_csv(
-            stream,
-            read_options=arrow_csv.ReadOptions(
-                column_names=names, skip_rows=1, encoding=encoding, use_threads=False
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter,
-                quote_char=False if delimiter == "\t" else '"',
-                newlines_in_values=delimiter != "\t",
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=False
-            ),
-        )
-    return _without_types(table) if recbole else table
-
-
-def _delimiter(header: str) -> str:
-    """The delimiter that cuts the header into most columns; a comma where none does."""
-    return max((",", "\t", ";", "|"), key=header.count)
-
-
-def _without_types(table: "pa.Table") -> "pa.Table":
-    """RecBole's `name:type` headers as plain names; the type goes into the field's metadata."""
-    pa = arrow()
-    fields = []
-    for name in table.column_names:
-        plain, _, kind = name.partition(":")
-        fields.append(pa.field(plain, pa.string(), metadata={RECBOLE_TYPE: kind.encode()}))
-    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
+    if path.suffix.lower() == ".gz":
+        pa = arrow()
+        with pa.input_stream(str(path), compression="gzip") as stream:
+            return parquet.read_table(pa.BufferReader(stream.read()))
+    return parquet.ParquetFile(path).read()

@@ -1,21 +1,26 @@
 """Arrow columns to typed arrays: ids to codes, text to numbers and times."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_distill.data.dates import dates
 from pocketrec_distill.data.tables import arrow
+from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-_DATES = ("%d.%m.%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y")
+# Above it, not every whole number has a float64 of its own.
+_EXACT = 2**53
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 @dataclass
@@ -38,97 +43,145 @@ class Codes:
 
     def dense(self) -> tuple[NDArray[np.int64], tuple[str, ...]]:
         """Codes renumbered by first appearance, and only the ids that are used."""
-        used, first, inverse = np.unique(self.values, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        place = np.empty(len(order), dtype=np.int64)
+        count = len(self.values)
+        first = np.full(len(self.ids), count)
+        first[self.values[::-1]] = np.arange(count)[::-1]
+        order = np.argsort(first, kind="stable")[: int((first < count).sum())]
+        place = np.zeros(len(self.ids), dtype=np.int64)
         place[order] = np.arange(len(order))
-        return place[inverse], tuple(self.ids[code] for code in used[order])
+        return place[self.values], tuple(self.ids[code] for code in order)
 
 
-def encode_ids(column: "pa.ChunkedArray") -> Codes:
-    """Codes of an id column of any type; null, NaN and empty text are missing."""
+@contextmanager
+def _reading(table: "pa.Table", name: str, what: str) -> Iterator[Any]:
+    """The column, decoded if it is a dictionary; Arrow's refusals name it.
+
+    Raises:
+        DataError: The column's type, or a value in it, cannot be read so.
+    """
+    pa = arrow()
+    column = table[name]
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        yield column
+    except pa.ArrowException as error:
+        raise DataError(
+            f"column {name!r} of type {column.type} cannot be read as {what}: {error}"
+        ) from error
+
+
+def _is_text(column: Any) -> bool:
+    types = arrow().types
+    kinds = (types.is_string, types.is_large_string, types.is_string_view)
+    return any(kind(column.type) for kind in kinds)
+
+
+def as_text(table: "pa.Table", name: str) -> Any:
+    """A column of any flat type as text (Arrow large strings); whole floats as whole numbers.
+
+    Raises:
+        DataError: Its type has no text, such as lists and structures, or is no UTF-8.
+    """
+    with _reading(table, name, "text") as column:
+        return _text(column)
+
+
+def _text(column: Any) -> Any:
     pa = arrow()
     import pyarrow.compute as pc
 
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_finite(column), column, None)
-        whole = pc.all(pc.equal(column, pc.round(column))).as_py()
-        column = pc.cast(column, pa.int64()) if whole else column
-    text = pc.cast(column, pa.string())
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
-    encoded = text.combine_chunks().dictionary_encode()
-    values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Codes(values, encoded.dictionary.to_pylist())
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, pa.float64()))
+        whole = pc.and_(pc.equal(column, pc.round(column)), pc.less_equal(pc.abs(column), _EXACT))
+        if pc.all(whole).as_py():
+            column = column.cast(pa.int64())
+    return column.cast(pa.large_string())
 
 
-def numbers(column: "pa.ChunkedArray") -> NDArray[np.float64]:
-    """Numbers of a column of any type, float64 (n,); NaN where there is none."""
-    pa = arrow()
-    import pyarrow.compute as pc
+def encode_ids(table: "pa.Table", name: str) -> Codes:
+    """Codes of an id column of any flat type; null, NaN, infinite and empty text are missing.
 
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = pc.if_else(
-            pc.match_substring_regex(column, _NUMBER), column, pa.scalar(None, column.type)
-        )
-        column = pc.utf8_trim_whitespace(column)
-    return _floats(pc.cast(column, pa.float64()))
-
-
-def _floats(column: "pa.ChunkedArray") -> NDArray[np.float64]:
-    values: NDArray[np.float64] = column.fill_null(float("nan")).to_numpy()
-    return values.astype(np.float64)
-
-
-def times(column: "pa.ChunkedArray") -> NDArray[np.float64]:
-    """Seconds since 1970, or positions, float64 (n,); NaN where unreadable, infinite or negative.
-
-    Numbers as large as milliseconds, microseconds or nanoseconds since 1970 are scaled to seconds;
-    dates without a zone are UTC.
+    Raises:
+        DataError: Its type has no text, such as lists and structures, or is no UTF-8.
     """
     pa = arrow()
     import pyarrow.compute as pc
 
-    if pa.types.is_temporal(column.type):
-        stamps = pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())
-        seconds = _floats(pc.cast(stamps, pa.float64())) / 1e6
-    else:
-        seconds = numbers(column)
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            unread = np.isnan(seconds)
-            if unread.any():
-                seconds[unread] = _dates(column.filter(pa.array(unread)))
-        seconds = seconds / _unit(seconds)
+    text = as_text(table, name)
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
+    encoded = text.dictionary_encode().combine_chunks()
+    values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Codes(values, encoded.dictionary.to_pylist())
+
+
+def numbers(table: "pa.Table", name: str) -> NDArray[np.float64]:
+    """Numbers of a column of numbers or text, float64 (n,); NaN where there is none.
+
+    Raises:
+        DataError: Its type holds no numbers.
+    """
+    with _reading(table, name, "numbers") as column:
+        return _numbers(column)
+
+
+def _numbers(column: Any) -> NDArray[np.float64]:
+    pa = arrow()
+    import pyarrow.compute as pc
+
+    if _is_text(column):
+        column = column.cast(pa.large_string())
+        column = pc.if_else(
+            pc.match_substring_regex(column, _NUMBER), column, pa.scalar(None, column.type)
+        )
+        column = pc.utf8_trim_whitespace(column)
+    return _floats(column)
+
+
+def _floats(column: Any) -> NDArray[np.float64]:
+    column = column.cast("float64", safe=False).fill_null(float("nan"))
+    return np.array(column.to_numpy(), dtype=np.float64)
+
+
+def times(table: "pa.Table", name: str) -> tuple[NDArray[np.float64], str]:
+    """Seconds since 1970, or positions, of a column of numbers, times or text.
+
+    Numbers as large as milliseconds, microseconds or nanoseconds since 1970 are scaled to seconds;
+    dates without a zone are UTC.
+
+    Returns:
+        float64 (n,), NaN where unreadable, infinite or negative; and what was decided about day
+        and month, empty where nothing was.
+
+    Raises:
+        DataError: Its type holds no times.
+    """
+    with _reading(table, name, "times") as column:
+        seconds, note = _times(column)
     seconds[~np.isfinite(seconds) | (seconds < 0)] = np.nan
-    return seconds
+    return seconds, note
+
+
+def _times(column: Any) -> tuple[NDArray[np.float64], str]:
+    pa = arrow()
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
+    if pa.types.is_timestamp(column.type):
+        return _floats(column.cast(pa.int64())) / _PER_SECOND[column.type.unit], ""
+    seconds, note = _numbers(column), ""
+    seconds /= _unit(seconds)
+    unread = np.flatnonzero(np.isnan(seconds))
+    if _is_text(column) and len(unread):
+        texts = column.cast(pa.large_string())
+        texts = texts if len(unread) == len(texts) else texts.take(pa.array(unread))
+        seconds[unread], note = dates(texts)
+    return seconds, note
 
 
 def _unit(values: NDArray[np.float64]) -> float:
     """Units per second, guessed by magnitude: 1e11 seconds lie three thousand years ahead."""
     finite = values[np.isfinite(values)]
     middle = float(np.median(finite)) if len(finite) else 0.0
-    return next((unit for limit, unit in ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3)) if middle > limit),
-                1.0)  # fmt: skip
-
-
-def _dates(column: "pa.ChunkedArray") -> NDArray[np.float64]:
-    """Dates in ISO 8601, or a few common national forms, as seconds since 1970; NaN otherwise."""
-    encoded = column.combine_chunks().dictionary_encode()
-    seconds = np.array([_date(text) for text in encoded.dictionary.to_pylist()] + [np.nan])
-    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    found: NDArray[np.float64] = seconds[indices]
-    return found
-
-
-def _date(text: str) -> float:
-    """Seconds since 1970 of one date; NaN if it has none of the known forms."""
-    for form in (None, *_DATES):
-        try:
-            moment = _parsed(text.strip(), form)
-        except ValueError:
-            continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return float("nan")
-
-
-def _parsed(text: str, form: str | None) -> datetime:
-    return datetime.strptime(text, form) if form else datetime.fromisoformat(text)
+    limits = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+    return next((unit for limit, unit in limits if middle > limit), 1.0)

@@ -1,6 +1,6 @@
 """Running the protocol: any scorer over any set of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from pocketrec_distill.evaluation.metrics import (
     rank_of_target,
 )
 from pocketrec_distill.models.base import History, Scorer
+from pocketrec_distill.progress import progress
 
 BATCH = 256
 
@@ -47,17 +48,33 @@ def evaluate(scorer: Scorer, queries: Queries) -> RankingMetrics:
     Raises:
         DataError: There is no query.
     """
+    return evaluate_all({"it": scorer}, queries)["it"]
+
+
+def evaluate_all(scorers: Mapping[str, Scorer], queries: Queries) -> dict[str, RankingMetrics]:
+    """`evaluate` of several scorers, batch by batch: all see one batch before the next comes.
+
+    A scorer that others are made of can so remember its last answer; see `Remembering`.
+
+    Raises:
+        DataError: There is no query.
+    """
     count = len(queries.targets)
     if count == 0:
         raise DataError("no held-out event to evaluate; every user needs an unseen next item")
-    ranks = np.empty(count, dtype=np.int64)
-    recommended, items = [], 0
-    for start in range(0, count, BATCH):
+    ranks = {name: np.empty(count, dtype=np.int64) for name in scorers}
+    recommended: dict[str, list[NDArray[np.int64]]] = {name: [] for name in scorers}
+    items = 0
+    starts = progress(range(0, count, BATCH), label="evaluate", unit="batch")
+    for start in starts:
         histories = queries.histories[start : start + BATCH]
-        scores = scorer.scores(histories)
-        items = scores.shape[1]
-        for row, history in enumerate(histories):
-            target = int(queries.targets[start + row])
-            ranks[start + row] = rank_of_target(scores[row], history, target)
-            recommended.append(top_unseen(scores[row], history, CUTOFF))
-    return RankingMetrics(ranks, coverage_at(recommended, items))
+        targets = queries.targets[start : start + BATCH].tolist()
+        for name, scorer in scorers.items():
+            scores = scorer.scores(histories)
+            items = scores.shape[1]
+            for row, (history, target) in enumerate(zip(histories, targets, strict=True)):
+                ranks[name][start + row] = rank_of_target(scores[row], history, target)
+                recommended[name].append(top_unseen(scores[row], history, CUTOFF))
+    return {
+        name: RankingMetrics(ranks[name], coverage_at(recommended[name], items)) for name in scorers
+    }

@@ -6,25 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from pocketrec_distill.export.fused import FusedUserTower
 from pocketrec_distill.models.item_tower import ItemTower
 from pocketrec_distill.models.student import Student
 
 OPSET = 20
-
-
-class _UserTowerStep(nn.Module):
-    """`Student.step` with the cache as flat arguments, as an ONNX graph has them."""
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.student = student
-
-    def forward(self, item_vectors: Tensor, past: list[Tensor]) -> tuple[Tensor, ...]:
-        pairs = list(zip(past[::2], past[1::2], strict=True))
-        user_vector, present = self.student.step(item_vectors, pairs)
-        return (user_vector, *(part for pair in present for part in pair))
 
 
 def _export(
@@ -60,10 +48,12 @@ def _without_traces(model: bytes) -> bytes:
     import onnx
 
     proto = onnx.load_model_from_string(model)
-    for entry in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info):
+    graph = proto.graph
+    ports = (*graph.input, *graph.output, *graph.initializer)
+    for entry in (proto, graph, *graph.node, *ports, *proto.functions):
         entry.ClearField("metadata_props")
         entry.ClearField("doc_string")
-    proto.graph.ClearField("value_info")
+    graph.ClearField("value_info")
     onnx.checker.check_model(proto)
     data: bytes = proto.SerializeToString(deterministic=True)
     return data
@@ -82,7 +72,7 @@ def export_user_tower(student: Student) -> bytes:
     past = [torch.zeros(cache_shape) for _ in range(2 * shape.blocks)]
     names = [f"{block}.{part}" for block in range(shape.blocks) for part in ("key", "value")]
     return _export(
-        _UserTowerStep(student),
+        FusedUserTower(student),
         (torch.zeros(2, 3, shape.width), past),
         ["item_vectors", *(f"past_key_values.{name}" for name in names)],
         ["user_vector", *(f"present.{name}" for name in names)],

@@ -91,13 +91,15 @@ def load_base_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> BaseLl
     folder, gguf_file = _locate(model)
     options: dict[str, Any] = {"gguf_file": gguf_file} if gguf_file else {}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, legacy=False, **options)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, legacy=False, trust_remote_code=False, **options
+        )
         if not gguf_file:
             options["use_safetensors"] = True
         lm = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, trust_remote_code=False, **options
         )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # transformers, safetensors and gguf share no base class of theirs
         raise SourceError(
             f"cannot load a causal LM from {model!r}: {error}. "
             "Give a folder with config, safetensors weights and tokenizer, a .gguf file, "

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.errors import ConfigError, SourceError
 from pocketrec_distill.llm.base import BaseLlm
 from pocketrec_distill.progress import progress
 
@@ -47,6 +47,9 @@ def _encode(llm: BaseLlm, texts: Sequence[str], layer: int, max_tokens: int) -> 
         truncation=True,
         max_length=max_tokens,
     )
+    if batch["input_ids"].shape[1] == 0:
+        # Texts without a single token: nothing to pool.
+        return np.zeros((len(texts), llm.width), dtype=np.float32)
     batch = batch.to(llm.backbone.device)
     hook = llm.blocks[layer - 1].register_forward_hook(_raise_output)
     try:
@@ -97,16 +100,32 @@ def pooled_states(
 
     Raises:
         ConfigError: No such layer.
+        SourceError: The cache cannot be read or written.
     """
     if not 1 <= layer <= len(llm.blocks):
         raise ConfigError(f"[llm] layer is {layer}; this model has blocks 1 to {len(llm.blocks)}")
     cache.parent.mkdir(parents=True, exist_ok=True)
     keys = [_key(llm, text, layer, max_tokens) for text in texts]
+    wanted = dict(zip(keys, texts, strict=True))
+    try:
+        _encode_missing(llm, wanted, layer, max_tokens, cache)
+        with closing(sqlite3.connect(cache, timeout=60)) as database:
+            return _read(database, keys, llm.width)
+    except sqlite3.OperationalError as error:
+        raise OSError(f"cannot write {cache}: {error}; free disk space or give access") from error
+    except sqlite3.DatabaseError as error:
+        raise SourceError(f"{cache} is damaged: {error}; delete it") from error
+
+
+def _encode_missing(
+    llm: BaseLlm, wanted: dict[bytes, str], layer: int, max_tokens: int, cache: Path
+) -> None:
+    """Bring the cache up to `wanted`, key to text."""
     with closing(sqlite3.connect(cache, timeout=60)) as database:
         database.execute(
             "CREATE TABLE IF NOT EXISTS states (key BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID"
         )
-        missing = _missing(database, dict(zip(keys, texts, strict=True)))
+        missing = _missing(database, wanted)
         # Similar lengths share a batch, so that little of it is padding.
         missing.sort(key=lambda pair: len(pair[1]))
         with progress(total=len(missing), label="item texts", unit="item") as bar:
@@ -117,7 +136,6 @@ def pooled_states(
                 with database:
                     database.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", rows)
                 bar.update(len(chunk))
-        return _read(database, keys, llm.width)
 
 
 def _missing(database: sqlite3.Connection, wanted: dict[bytes, str]) -> list[tuple[bytes, str]]:

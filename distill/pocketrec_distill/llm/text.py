@@ -42,18 +42,30 @@ class TextTemplate:
         """Columns that the template names, in order.
 
         Raises:
-            ConfigError: The template is no format string, or has formatting beyond plain names.
+            ConfigError: The template is no format string, has formatting beyond plain names, or
+                names no column, so that all items would read the same.
         """
+        names = tuple(name for _, name in self._parts() if name is not None)
+        if self.template and not names:
+            raise ConfigError(
+                f"text template {self.template!r} names no column; write one such as {{title}}"
+            )
+        return names
+
+    def _parts(self) -> list[tuple[str, str | None]]:
+        """Literal text and the column that follows it, if any."""
         try:
             parsed = list(Formatter().parse(self.template))
         except ValueError as error:
             raise ConfigError(f"text template {self.template!r}: {error}") from error
-        names = [name for _, name, _, _ in parsed if name is not None]
-        if any(not name.replace("_", "a").replace(" ", "a").isalnum() for name in names):
-            raise ConfigError(
-                f"text template {self.template!r}: fields are plain column names such as {{title}}"
-            )
-        return tuple(names)
+        for _, name, form, conversion in parsed:
+            plain = name is None or name.replace("_", "a").replace(" ", "a").isalnum()
+            if not plain or form or conversion:
+                raise ConfigError(
+                    f"text template {self.template!r}: fields are plain column names such as "
+                    "{title}"
+                )
+        return [(literal, name) for literal, name, _, _ in parsed]
 
     def render(self, item_ids: Sequence[str], columns: Mapping[str, Sequence[object]]) -> list[str]:
         """One text per item, in the order of `item_ids`.
@@ -70,13 +82,13 @@ class TextTemplate:
                 f"text template names column {missing[0]!r}, which is not among "
                 f"{', '.join(columns) or 'no columns'}; change [text] template"
             )
-        texts = []
+        parts, texts = self._parts(), []
         for row, item_id in enumerate(item_ids):
             values = {name: clean_value(columns[name][row]) for name in names}
             if not any(values.values()):
                 texts.append(item_id)
             elif self.template:
-                texts.append(self.template.format(**values))
+                texts.append("".join(text + (values[n] if n else "") for text, n in parts))
             else:
                 texts.append(_joined(values))
         return texts

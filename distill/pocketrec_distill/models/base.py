@@ -36,6 +36,25 @@ class PositionScorer(Scorer, Protocol):
         ...
 
 
+class Remembering:
+    """A scorer that keeps its last answer: a blend asks its parts for what was just evaluated."""
+
+    def __init__(self, scorer: PositionScorer) -> None:
+        self.scorer = scorer
+        self._asked: Sequence[History] | None = None
+        self._answer: Floats | None = None
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores of the wrapped scorer; the same list object again costs nothing."""
+        if self._answer is None or self._asked is not histories:
+            self._asked, self._answer = histories, self.scorer.scores(histories)
+        return self._answer
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """As the wrapped scorer."""
+        return self.scorer.position_scores(sequences, newest)
+
+
 class SequenceModel(nn.Module):
     """A user tower over item vectors; score = <user vector, item vector>."""
 
@@ -118,6 +137,7 @@ class SequenceScorer:
             self._kept_table = self._table()
         scores = self._position_scores([history[-self.window :]], 1, self._kept_table)[0]
         scores[history] = -np.inf
+        k = min(k, len(scores))
         best = np.argpartition(-scores, k - 1)[:k]
         return best[np.argsort(-scores[best], kind="stable")]
 

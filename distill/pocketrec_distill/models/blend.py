@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from pocketrec_distill.models.base import Floats, History, PositionScorer
 
+# Below this spread a part has no opinion on these queries, and its weight would be arbitrary.
+LEAST_SPREAD = 1e-6
+
 
 @dataclass(frozen=True)
 class Blend:
@@ -45,7 +48,8 @@ def fit_weights(
 ) -> tuple[float, ...]:
     """Positive weights that maximise the likelihood of `targets` among unseen items.
 
-    A convex problem in the weights, solved by L-BFGS on their logarithms.
+    A convex problem in the weights, solved by L-BFGS on their logarithms. A part that scores every
+    item alike gets weight 0.
 
     Args:
         scores: One float32 (queries, items) per part.
@@ -59,17 +63,23 @@ def fit_weights(
     seen = torch.zeros(parts[0].shape, dtype=torch.bool)
     for row, history in enumerate(histories):
         seen[row, torch.from_numpy(np.asarray(history, dtype=np.int64))] = True
-    spreads = torch.stack([part.std().clamp_min(1e-6) for part in parts])
-    logs = torch.log(1.0 / spreads / len(parts)).requires_grad_()
+    spreads = torch.stack([part.std(correction=0) for part in parts])
+    speaking = spreads > LEAST_SPREAD
+    heard = [part for part, speaks in zip(parts, speaking, strict=True) if speaks]
+    if not heard:
+        return tuple(0.0 for _ in parts)
+    logs = torch.log(1.0 / spreads[speaking] / len(heard)).requires_grad_()
     optimiser = torch.optim.LBFGS([logs], max_iter=60, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        logits = sum(w * part for w, part in zip(logs.exp(), parts, strict=True))
+        logits = sum(w * part for w, part in zip(logs.exp(), heard, strict=True))
         assert isinstance(logits, Tensor)  # noqa: S101  (narrows `sum` for the type checker)
         loss = functional.cross_entropy(logits.masked_fill(seen, -1e9), answers)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-    return tuple(float(weight) for weight in logs.detach().exp())
+    weights = torch.zeros(len(parts))
+    weights[speaking] = logs.detach().exp()
+    return tuple(weights.tolist())

@@ -10,7 +10,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import Floats, History
 
 # The dense item-item matrices are cubic in time; the head of a long-tailed catalogue is enough.
-MAX_DENSE_ITEMS = 12_000
+MAX_DENSE_ITEMS = 10_000
 
 
 def interaction_counts(histories: Sequence[History], items: int) -> NDArray[np.int64]:
@@ -48,21 +48,26 @@ class ItemItem:
     items: int
     decay: float = 1.0
 
-    def history_weights(self, histories: Sequence[History]) -> Floats:
-        """Decayed multi-hot histories, float32 (histories, dense items); a repeat counts once."""
-        column = self._columns()
-        rows = np.zeros((len(histories), len(self.dense)), dtype=np.float32)
-        for row, history in enumerate(histories):
-            places = column[history]
-            recency = self.decay ** np.arange(len(history) - 1, -1, -1, dtype=np.float32)
-            known = places >= 0
-            np.maximum.at(rows[row], places[known], recency[known])
-        return rows
-
     def scores(self, histories: Sequence[History]) -> Floats:
-        """Scores float32 (histories, items)."""
-        dense_scores = self.history_weights(histories) @ self.weights
-        return self._spread(dense_scores)
+        """Scores float32 (histories, items); of an item that repeats, the latest event counts."""
+        from scipy import sparse
+
+        column = self._columns()
+        places: list[NDArray[np.int64]] = []
+        values: list[NDArray[np.float32]] = []
+        for history in histories:
+            newest_first = column[history][::-1]
+            known, first = np.unique(newest_first, return_index=True)
+            inside = known >= 0
+            places.append(known[inside])
+            values.append(np.float32(self.decay) ** first[inside].astype(np.float32))
+        offsets = np.cumsum([0, *map(len, places)])
+        # Histories are short: the product costs their events, not the catalogue's square.
+        matrix = sparse.csr_matrix(
+            (np.concatenate(values), np.concatenate(places), offsets),
+            shape=(len(histories), len(self.dense)),
+        )
+        return self._spread(np.asarray(matrix @ self.weights, dtype=np.float32))
 
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
         """Scores after each of the `newest` last events, carried from event to event."""

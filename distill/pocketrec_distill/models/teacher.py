@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pocketrec_distill.errors import SourceError
 from pocketrec_distill.llm.base import BaseLlm, decoder_blocks
 from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.student import ItemVectors
@@ -96,17 +97,30 @@ class Teacher(SequenceModel):
         """
         from safetensors.torch import save_file
 
-        self.llm.save_pretrained(folder / "adapter", safe_serialization=True)
+        self.llm.save_pretrained(folder / "adapter", save_embedding_layers=False)
         save_file(self._own_state(), folder / "towers.safetensors")
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote into a teacher of the same shape over the same LLM."""
+        """Read what `save` wrote into a teacher of the same shape over the same LLM.
+
+        Raises:
+            SourceError: The files lack a tensor of this teacher, or have one too many.
+        """
         from peft import set_peft_model_state_dict
         from safetensors.torch import load_file
 
         adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
-        set_peft_model_state_dict(self.llm, adapter)
-        self.load_state_dict(load_file(folder / "towers.safetensors"), strict=False)
+        loaded = set_peft_model_state_dict(self.llm, adapter)
+        own = self.load_state_dict(load_file(folder / "towers.safetensors"), strict=False)
+        # Only the frozen LLM's own weights stand outside these files.
+        odd = [*loaded.unexpected_keys, *own.unexpected_keys]
+        odd += [name for name in loaded.missing_keys if "lora_" in name]
+        odd += [name for name in own.missing_keys if not name.startswith("llm.")]
+        if odd:
+            raise SourceError(
+                f"teacher in {folder} does not fit: tensor {odd[0]!r} is missing or unknown; "
+                "train it again"
+            )
 
     def _own_state(self) -> dict[str, Tensor]:
         """Everything outside the LLM."""

@@ -15,7 +15,7 @@ import torch
 
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.floors import Popularity, co_occurrence, interaction_counts
 from pocketrec_distill.pipeline.dataset import QuerySet
@@ -117,22 +117,20 @@ def _evaluated(models: RunModels, engine: Engine) -> Metrics:
     """Every model on validation and test, in the report's order."""
     data, window = models.data, models.window
     counts = interaction_counts(data.train, data.items)
+    teacher, control, _ = models.blend.parts
     scorers: dict[str, Scorer] = {
-        "teacher": SequenceScorer(models.teacher, window),
+        "teacher": teacher,
         "blend": models.blend,
         "student_fp32": SequenceScorer(models.student, window),
         "shipped": EngineScorer(engine),
-        "control": SequenceScorer(models.control, window),
+        "control": control,
         "sasrec": SequenceScorer(models.sasrec, window),
         "ease": models.ease,
         "itemitem": co_occurrence(data.train, data.items),
         "popularity": Popularity(counts),
     }
     splits: Mapping[str, QuerySet] = {"test": data.test, "validation": data.validation}
-    return {
-        split: {name: evaluate(scorer, queries) for name, scorer in scorers.items()}
-        for split, queries in splits.items()
-    }
+    return {split: evaluate_all(scorers, queries) for split, queries in splits.items()}
 
 
 def _written(out: Path, contents: BundleContents, metrics: Metrics, config: DistillConfig) -> int:
@@ -187,7 +185,7 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
         ),
         "quantization": [asdict(variant) for variant in variants],
         "parity": {f"{v.tower} tower, {v.rows} rows": v.parity for v in variants},
-        "item_tower": shipping.item_tower()[2],
+        "item_tower": shipping.item_tower[2],
         "history": [
             {"stage": stage, "epoch": row["epoch"], "loss": row["loss"], "ndcg": row["ndcg"]}
             for stage, curve in models.curves.items()

@@ -49,6 +49,22 @@ def append_and_rank_ms(engine: Engine, history: History) -> dict[str, float]:
     return timed_ms(call, calls=500, warm=50)
 
 
+def append_difference(scorer: EngineScorer, histories: Sequence[History]) -> float:
+    """Largest difference of a score between appending the last event and reading the whole.
+
+    Histories that fill the window are left out: there the runtime reads a shorter one on purpose.
+    """
+    engine, largest = scorer.engine, 0.0
+    for history in histories:
+        *before, last = history.tolist()
+        if before and len(history) <= engine.window:
+            _, appended = engine.append(engine.prefill(before)[0], last)
+            _, whole = engine.prefill(history.tolist())
+            difference = np.abs(engine.scores(appended) - engine.scores(whole)).max()
+            largest = max(largest, float(difference))
+    return largest
+
+
 def teacher_ms(teacher: SequenceScorer, history: History) -> dict[str, float]:
     """Time of the teacher's answer to the same question, item vectors kept between calls."""
     return timed_ms(lambda: teacher.recommend(history, 10), calls=10, warm=2)

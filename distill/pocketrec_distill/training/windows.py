@@ -26,11 +26,18 @@ def training_windows(histories: Sequence[History], window: int) -> list[History]
 
 
 def shuffled_batches(
-    lengths: Sequence[int], batch: int, rng: np.random.Generator
+    lengths: Sequence[int], batch: int, rng: np.random.Generator, most: int = 0
 ) -> Iterator[np.ndarray]:
-    """Indices of each batch of one epoch: random, but with similar lengths together."""
+    """Indices of each batch of one epoch: random, but with similar lengths together.
+
+    Args:
+        lengths: Length of each sequence.
+        batch: Sequences per batch.
+        rng: Source of the order.
+        most: Sequences of one epoch at most; 0 takes all.
+    """
     sizes = np.asarray(lengths)
-    order = rng.permutation(len(sizes))
+    order = rng.permutation(len(sizes))[: most or None]
     for start in range(0, len(order), batch * POOL_BATCHES):
         pool = order[start : start + batch * POOL_BATCHES]
         pool = pool[np.argsort(sizes[pool], kind="stable")]

@@ -31,11 +31,13 @@ def command(
     """Fine-tune a teacher, distil a small student from it, and write a verified bundle.
 
     Tables are CSV, TSV, Parquet, or RecBole's .inter and .item files. A stopped run resumes at
-    its last finished stage where the same --run-dir is given.
+    its last finished stage where the same --run-dir is given. The report goes there too, as
+    report.json and report.html; without --run-dir into a folder NAME-report beside the bundle.
     """
     require_extra("distill")
     from pocketrec_distill.config import load_config
     from pocketrec_distill.pipeline import distill
+    from pocketrec_distill.report import write_report
 
     report = distill(
         interactions,
@@ -45,8 +47,9 @@ def command(
         run_dir=run_dir,
         seed=seed,
     )
+    _, page = write_report(report, run_dir or out.with_name(f"{out.stem}-report"))
     if as_json:
         emit_json("report", report)
         return
     emit(report_text(report))
-    emit(f"bundle  {out}")
+    emit(f"bundle  {out}\nreport  {page}")

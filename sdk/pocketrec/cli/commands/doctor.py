@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -124,6 +123,8 @@ def _providers() -> list[str]:
 
 
 def _cache() -> dict[str, Any]:
-    path = Path("~/.cache/pocketrec").expanduser()
+    from pocketrec_distill.sources import cache_directory
+
+    path = cache_directory()
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     return {"path": str(path), "free_bytes": shutil.disk_usage(existing).free}

@@ -1,0 +1,149 @@
+"""Reading delimited text with Arrow: CSV, TSV and RecBole atomic files."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pocketrec_distill.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Metadata of a RecBole column's type, kept on the Arrow field.
+RECBOLE_TYPE = b"recbole_type"
+
+_HEADER_BYTES = 1 << 20
+# Longest row: Arrow refuses one that does not fit into its block.
+_BLOCK_BYTES = 16 << 20
+_TAIL_BYTES = 1 << 12
+_UTF8_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first line of a delimited file says.
+
+    Attributes:
+        names: Column names, unique.
+        lines: Lines of the file that it takes, with blank ones before it.
+        delimiter: Character between values.
+    """
+
+    names: list[str]
+    lines: int
+    delimiter: str
+
+
+def read_delimited(path: Path, *, recbole: bool, encoding: str) -> "pa.Table":
+    """A table of strings, so that ids such as `007` stay what they are.
+
+    Tab-separated files have no quoting, as RecBole, MIND and HetRec publish them.
+
+    Raises:
+        DataError: No header, a column named twice, a quote that never closes.
+        ArrowInvalid, OSError, UnicodeError, LookupError: What Arrow and Python say of the content.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    header = _header(path, recbole, encoding)
+    quoted = header.delimiter != "\t"
+    with _opened(path) as stream:
+        table = arrow_csv.read_csv(
+            stream,
+            read_options=arrow_csv.ReadOptions(
+                column_names=header.names,
+                skip_rows=header.lines,
+                encoding=encoding,
+                block_size=_BLOCK_BYTES,
+                use_threads=False,  # keeps the row number in Arrow's errors
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=header.delimiter,
+                quote_char='"' if quoted else False,
+                newlines_in_values=quoted,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={name: pa.string() for name in header.names},
+                strings_can_be_null=False,
+            ),
+        )
+    if quoted:
+        _check_closed(path, table, encoding)
+    return _without_types(table) if recbole else table
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import pyarrow as pa
+
+    packing = "gzip" if path.suffix.lower() == ".gz" else None
+    with pa.input_stream(str(path), compression=packing) as stream:
+        yield stream
+
+
+def _header(path: Path, recbole: bool, encoding: str) -> Header:
+    with _opened(path) as stream:
+        head = stream.read(_HEADER_BYTES)
+    # A character may be cut at the end of the head; that is no error yet.
+    text = codecs.getincrementaldecoder(encoding)().decode(head).removeprefix(_UTF8_MARK)
+    content = text.lstrip("\r\n")
+    if not content.strip():
+        raise DataError(f"{path.name} is empty; its first line must name the columns")
+    blank = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(content)]))
+    delimiter = "\t" if recbole else _delimiter(re.split(r"[\r\n]", content, maxsplit=1)[0])
+    quoting: Any = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    lines = io.StringIO(content, newline="")
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
+    try:
+        names = next(reader)
+    except csv.Error as error:
+        raise DataError(f"{path.name} has an unreadable header: {error}. Mend it") from error
+    if len(head) == _HEADER_BYTES and not lines.read(1):
+        raise DataError(
+            f"{path.name} has a header of over {_HEADER_BYTES:,} bytes; its first line must name "
+            "the columns"
+        )
+    return Header(names, blank + reader.line_num, delimiter)
+
+
+def _delimiter(header: str) -> str:
+    """The delimiter that cuts the header into most columns; a comma where none does."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max((",", "\t", ";", "|"), key=bare.count)
+
+
+def _check_closed(path: Path, table: "pa.Table", encoding: str) -> None:
+    """Refuse a quote that is open to the end of the file; Arrow takes all of it as one value."""
+    if not table.num_rows or "\n" not in (last := table.column(-1)[-1].as_py()):
+        return
+    tail = b""
+    with _opened(path) as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            tail = (tail + block)[-_TAIL_BYTES:]
+    end = last.replace('"', '""').encode(encoding)[-_TAIL_BYTES:]
+    if tail.endswith(end):
+        row = table.num_rows + 1
+        raise DataError(f"{path.name}: the quote opened in row {row} never closes. Mend the file")
+
+
+def _without_types(table: "pa.Table") -> "pa.Table":
+    """RecBole's `name:type` headers as plain names; the type goes into the field's metadata."""
+    import pyarrow as pa
+
+    fields = []
+    for name in table.column_names:
+        plain, _, kind = name.partition(":")
+        fields.append(pa.field(plain, pa.string(), metadata={RECBOLE_TYPE: kind.encode()}))
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))

@@ -1,0 +1,169 @@
+"""The configuration: what TOML says comes back equal, what it cannot say is refused."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pocketrec_distill.config import (
+    DistillConfig,
+    config_from_mapping,
+    dump_config,
+    load_config,
+)
+from pocketrec_distill.data.settings import DataSettings, DropRule
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.settings import (
+    DistillationSettings,
+    LlmSettings,
+    RunSettings,
+    StudentSettings,
+    TeacherSettings,
+    TextSettings,
+)
+from pocketrec_distill.training.item_tower import ItemTowerSettings
+
+# No section as its default, and text that a careless writer would get wrong.
+CHANGED = DistillConfig(
+    run=RunSettings(seed=3, threads=2, window=9, split="temporal", license='CC "BY"\\ 4.0\nnew'),
+    data=DataSettings(
+        user="u ser",
+        min_rating=3.5,
+        event_weights={"view": 0.1, "add to cart": 2, '"': 1e-9},
+        user_core=5,
+        known_items_only=True,
+        drop=(DropRule("rating", "<", 2.5), DropRule("title", "contains", "漢 # x")),
+    ),
+    text=TextSettings(template="{title}\t({year}) \x7f 'quoted' # no comment"),
+    llm=LlmSettings(model="C:\\models\\x", layer=4, max_tokens=8, precision="bf16"),
+    teacher=TeacherSettings(width=8, rank=2, learning_rate=1e-05),
+    student=StudentSettings(width=32, heads=4, kv_heads=2, dropout=0.0),
+    distillation=DistillationSettings(teacher_weight=0.0, temperature=2.0, max_label_bytes=1 << 40),
+    item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
+)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("config", [DistillConfig(), CHANGED], ids=["defaults", "changed"])
+def test_what_is_dumped_is_loaded(config: DistillConfig, tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, dump_config(config))) == config
+
+
+def test_every_section_of_the_changed_one_is_changed() -> None:
+    plain = DistillConfig()
+    for section in dataclasses.fields(DistillConfig):
+        assert getattr(CHANGED, section.name) != getattr(plain, section.name), section.name
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), rate=st.floats(1e-300, 1e300))
+def test_any_text_and_any_number_come_back(
+    text: str, rate: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = DistillConfig(
+        run=RunSettings(license=text), teacher=TeacherSettings(learning_rate=rate)
+    )
+    folder = tmp_path_factory.mktemp("any")
+    assert load_config(written(folder, dump_config(config))) == config
+
+
+def test_no_file_is_the_defaults() -> None:
+    assert load_config() == DistillConfig()
+
+
+def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "[student]\nwidth = 32\n"))
+    assert config == DistillConfig(student=StudentSettings(width=32))
+
+
+def test_the_seed_of_the_call_goes_over_the_files(tmp_path: Path) -> None:
+    path = written(tmp_path, "[run]\nseed = 5\nwindow = 7\n")
+    assert load_config(path).run == RunSettings(seed=5, window=7)
+    assert load_config(path, seed=0).run == RunSettings(seed=0, window=7)
+    assert load_config(seed=4).run.seed == 4
+
+
+def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "[student]\ndropout = 0\n[data]\nmin_rating = 4\n"))
+    assert type(config.student.dropout) is float
+    assert type(config.data.min_rating) is float
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[studnet]\nwidth = 1\n", r"no section \[studnet\]; known: run, data"),
+        ("seed = 1\n", r"no section \[seed\]"),
+        ("run = 1\n", r"write it as a section \[run\]"),
+        ("[student]\nwdith = 1\n", r"\[student\] has no setting 'wdith'; known: width, blocks"),
+        ("[data]\nusr = 'u'\n", r"\[data\] has no setting 'usr'"),
+        ("[student]\nwidth = '64'\n", r"\[student\] width is '64'; it must be of type int"),
+        ("[student]\nwidth = 64.0\n", r"\[student\] width is 64.0; it must be of type int"),
+        ("[student]\nwidth = true\n", r"\[student\] width is True; it must be of type int"),
+        ("[student]\ndropout = true\n", r"\[student\] dropout is True; it must be of type float"),
+        ("[run]\nlicense = 3\n", r"\[run\] license is 3; it must be of type str"),
+        ("[text]\ntemplate = ['a']\n", r"\[text\] template is \['a'\]"),
+        ("[data]\nknown_items_only = 1\n", r"\[data\] known_items_only is 1"),
+        ("[run]\nwindow = 0\n", r"\[run\] window is 0"),
+        ("[run]\nseed = -1\n", r"\[run\] seed -1"),
+        ("[run]\nsplit = 'random'\n", r"\[run\] split is 'random'"),
+        ("[llm]\nprecision = 'int4'\n", r"\[llm\] precision is 'int4'"),
+        ("[llm]\nlayer = -1\n", r"\[llm\] layer is -1"),
+        ("[teacher]\nrank = 0\n", r"\[teacher\] rank is 0"),
+        ("[teacher]\nblocks = -1\n", r"\[teacher\] blocks is -1"),
+        ("[teacher]\ndropout = 1.0\n", r"\[teacher\] dropout is 1.0"),
+        ("[teacher]\nlearning_rate = nan\n", r"\[teacher\] learning_rate is nan"),
+        ("[teacher]\nlearning_rate = inf\n", r"\[teacher\] learning_rate is inf"),
+        ("[teacher]\nadapter_rate = -0.5\n", r"\[teacher\] adapter_rate is -0.5"),
+        ("[student]\nepochs = 0\n", r"\[student\] epochs is 0"),
+        ("[student]\nbatch = -2\n", r"\[student\] batch is -2"),
+        ("[student]\nlearning_rate = 0.0\n", r"\[student\] learning_rate is 0.0"),
+        ("[student]\nweight_decay = -1.0\n", r"\[student\] weight_decay is -1.0"),
+        ("[student]\nsequences = -1\n", r"\[student\] sequences is -1"),
+        ("[teacher]\nsequences = -1\n", r"\[teacher\] sequences is -1"),
+        ("[student]\ndropout = 1.5\n", r"\[student\] dropout is 1.5"),
+        ("[student]\ncontrol_dropout = -0.1\n", r"\[student\] control_dropout is -0.1"),
+        ("[student]\nheads = 3\n", r"\[student\] width 64 over 3 heads"),
+        ("[student]\nkv_heads = 3\n", r"\[student\] heads 2 does not divide by kv_heads 3"),
+        ("[distillation]\nteacher_weight = 2\n", r"\[distillation\] teacher_weight is 2.0"),
+        ("[distillation]\ntemperature = 0\n", r"\[distillation\] temperature is 0.0"),
+        ("[item_tower]\nvocabulary = 20\n", r"\[item_tower\] vocabulary is 20"),
+        ("[item_tower]\nwidth = 30\nblocks = 0\n", r"\[item_tower\] blocks is 0"),
+        ("[item_tower]\nwidth = 6\n", r"\[item_tower\] width is 6"),
+        ("[run\n", "is no TOML file"),
+        ("[run]\nseed = 1\nseed = 2\n", "is no TOML file"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(written(tmp_path, text))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"config\.toml is no TOML file"):
+        load_config(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"missing\.toml"):
+        load_config(tmp_path / "missing.toml")
+
+
+def test_plain_values_give_the_configuration_back() -> None:
+    document = CHANGED.as_dict()
+    document["data"]["drop"] = [dict(rule) for rule in document["data"]["drop"]]
+    assert config_from_mapping(document) == CHANGED
+
+
+def test_a_setting_cannot_be_changed_later() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CHANGED.run.seed = 1

@@ -1,0 +1,77 @@
+"""What docs/data.md says is what the code does."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pyarrow as pa
+
+from pocketrec_distill.config import config_from_mapping
+from pocketrec_distill.data import DataSettings, DropRule, clean
+from pocketrec_distill.data.columns import known_names
+from pocketrec_distill.data.tables import _DELIMITED, _PARQUET
+from pocketrec_distill.sources import movielens
+from pocketrec_distill.sources.smollm2 import WHEEL
+
+PAGE = Path(__file__).parents[3].joinpath("docs", "data.md").read_text(encoding="utf-8")
+SAMPLES = [
+    config_from_mapping(tomllib.loads(text))
+    for text in re.findall(r"```toml\n(.*?)```", PAGE, re.S)
+]
+
+
+def test_the_table_of_columns() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \|$", PAGE, re.M)
+    said = {role: tuple(names.split(", ")) for role, names in rows}
+    roles = ("user", "item", "time", "event", "weight", "rating", "item_id", "title")
+    assert said == {role: known_names(role) for role in roles}
+
+
+def test_the_endings() -> None:
+    formats = PAGE[PAGE.index("## Formats") : PAGE.index("A further `.gz`")]
+    assert set(re.findall(r"`(\.[a-z]+)`", formats)) == {*_DELIMITED, *_PARQUET}
+
+
+def test_the_sample_settings() -> None:
+    retail, events = SAMPLES
+    assert retail.run.split == "temporal"
+    assert retail.data.drop == (
+        DropRule("InvoiceNo", "startswith", "C"),
+        DropRule("CustomerID", "==", ""),
+        DropRule("Quantity", "<=", 0),
+    )
+    assert events.data.event_weights == {"view": 0.2, "cart": 0.5, "purchase": 1, "refund": 0}
+
+
+def test_the_sample_settings_clean_such_a_table() -> None:
+    table = pa.table(
+        {
+            "InvoiceNo": ["536365", "C536366", "536367", "536368", "536368"],
+            "StockCode": ["85123A", "71053", "71053", "71053", "22"],
+            "Description": ["HEART", "LANTERN", "LANTERN", "LANTERN", "MUG"],
+            "Quantity": ["6", "-1", "2", "0", "3"],
+            "InvoiceDate": ["2010-12-01 08:26:00"] * 5,
+            "CustomerID": ["17850.0", "17850.0", "", "13047.0", "13047.0"],
+        }
+    )
+    interactions, account = clean(table, SAMPLES[0].data)
+    assert interactions.user_ids == ("17850.0", "13047.0")
+    assert interactions.item_ids == ("85123A", "22")
+    reasons = [entry.reason for entry in account.dropped]
+    assert reasons == [
+        "rule: InvoiceNo startswith C", "rule: CustomerID == ", "rule: Quantity <= 0",
+    ]  # fmt: skip
+    for reason in reasons[:2]:
+        assert reason.strip() in PAGE
+
+
+def test_every_data_setting_of_the_page_exists() -> None:
+    settings = set(DataSettings.__dataclass_fields__)
+    assert {"min_rating", "known_items_only", "encoding"} <= settings
+    for name in ("min_rating", "known_items_only", "encoding"):
+        assert f"`{name}`" in PAGE
+
+
+def test_the_pins() -> None:
+    for wheel in (movielens.WHEEL, WHEEL):
+        assert f"`{wheel.name}=={wheel.version}`" in PAGE

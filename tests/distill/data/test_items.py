@@ -1,0 +1,199 @@
+"""The items table: ids, titles, lists."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pocketrec_distill.data import DataSettings, ItemTable, item_table, read_table
+from pocketrec_distill.data.items import MAX_LIST_CHARACTERS, items_from_interactions
+from pocketrec_distill.errors import DataError
+
+
+def items(columns: dict, **settings) -> ItemTable:
+    return item_table(pa.table(columns), DataSettings(**settings))[0]
+
+
+def test_the_first_row_of_an_id_counts() -> None:
+    table = pa.table(
+        {
+            "item": ["b", "a", "", "b", None, "a\x00", "c"],
+            "title": ["B", "A", "x", "y", "z", "w", ""],
+        }
+    )
+    found, left_out = item_table(table, DataSettings())
+    assert found.item_ids == ("b", "a", "c")
+    assert found.columns == {"title": ("B", "A", None)}
+    assert left_out == 4
+
+
+def test_ids_match_those_of_interactions() -> None:
+    assert items({"movieId": pa.array([3.0, 1.0])}).item_ids == ("3", "1")
+    assert items({"id": ["007", "7"]}).item_ids == ("007", "7")
+    assert items({"id": ["x"], "item_id": ["y"]}).item_ids == ("y",)
+
+
+def test_no_usable_row() -> None:
+    with pytest.raises(DataError, match="no usable id in column 'item'"):
+        items({"item": ["", None], "title": ["a", "b"]})
+    with pytest.raises(DataError, match=r"\[data\] item_id"):
+        items({"title": ["a"]})
+    with pytest.raises(DataError, match=r'\[data\] title = "name": no such column'):
+        items({"item": ["a"]}, title="name")
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        ("item title name", "title"),
+        ("item_id movie_title release_year class", "movie_title"),
+        ("id name", "name"),
+        ("StockCode Description", "Description"),
+        ("item brand", None),
+    ],
+)
+def test_the_title(names: str, title: str | None) -> None:
+    columns = {name: [f" {name} of x ", ""] for name in names.split()}
+    columns[names.split(maxsplit=1)[0]] = ["x", "y"]
+    found = items(columns)
+    assert found.columns["title"] == ((f"{title} of x" if title else None), None)
+    assert next(iter(found.columns)) == "title"
+    assert title == "title" or title not in found.columns
+
+
+def test_a_chosen_title_keeps_the_column_of_that_name() -> None:
+    found = items({"item": ["x"], "title": ["Dr"], "name": ["Who"]}, title="name")
+    assert found.columns == {"title": ("Who",), "other title": ("Dr",)}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["Action|Sci-Fi", "Drama", None, ""], (("Action", "Sci-Fi"), ("Drama",), None, None)),
+        (["a | b|", "|", "c"], (("a", "b"), None, ("c",))),
+        (["['a', 'b']", '["c"]', "[]", "[1, 2]"], (("a", "b"), ("c",), None, "[1, 2]")),
+        (["[not a list]", "['open", "['a', ['b']]", " x "], ("[not a list]", "['open",
+                                                            "['a', ['b']]", "x")),
+        (pa.array([["a", None, "b"], [], None, ["c"]]), (("a", "b"), None, None, ("c",))),
+        (pa.array([[1, 2], [], None]), (("1", "2"), None, None)),
+        (pa.array([1995.0, None, 2001.0]), ("1995", None, "2001")),
+        (pa.array([9.5, 3.0]), ("9.5", "3")),
+        (pa.array([True, False, None]), ("true", "false", None)),
+        (pa.array(["a", "b"]).dictionary_encode(), ("a", "b")),
+    ],
+)  # fmt: skip
+def test_values(values: object, expected: tuple) -> None:
+    found = items({"item": [str(n) for n in range(len(values))], "x": values})
+    assert found.columns["x"] == expected
+
+
+def test_a_bar_in_prose_is_no_list() -> None:
+    prose = (
+        "A long description of something | with a bar that parts two of its sentences, as in " * 3
+    )
+    assert items({"item": ["1", "2"], "x": [prose, prose]}).columns["x"] == (prose.strip(),) * 2
+    rare = ["one|two", *["plain"] * 10]
+    assert items({"item": [str(n) for n in range(11)], "x": rare}).columns["x"] == tuple(rare)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "[" * 90_000 + "]" * 9_000,
+        "[" + "-" * 90_000 + "1]",
+        "[" + "1+" * 40_000 + "1]",
+        "[" + "9" * 90_000 + "]",
+        "['\\N{', 'a']",
+        "['\\d']\x00]",
+        "[__import__('os').getcwd()]",
+        "['" + "a" * MAX_LIST_CHARACTERS + "']",
+    ],
+    ids=lambda text: text[:12] + str(len(text)),
+)
+def test_text_that_only_looks_like_a_list_stays_text(hostile: str) -> None:
+    assert items({"item": ["1"], "x": [hostile]}).columns["x"] == (hostile,)
+
+
+def test_an_odd_backslash_in_a_list_warns_nobody() -> None:
+    assert items({"item": ["1"], "x": ["['5\\d']"]}).columns["x"] == (("5\\d",),)
+
+
+def test_columns_that_describe_nothing_are_left_out() -> None:
+    found = items(
+        {
+            "item": ["1"],
+            "title": ["t"],
+            "vector": pa.array([[0.5, 0.25]]),
+            "fixed": pa.array([[0.5]], pa.list_(pa.float32(), 1)),
+            "structure": pa.array([{"a": 1}]),
+            "map": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string())),
+            "deep": pa.array([[["a"]]]),
+            "image": pa.array([b"\xff\xd8"]),
+        }
+    )
+    assert found.columns == {"title": ("t",)}
+
+
+def test_a_title_that_is_a_list_is_one_text() -> None:
+    assert items({"item": ["1", "2"], "title": pa.array([["A", "B"], []])}).columns["title"] == (
+        "A, B",
+        None,
+    )
+    assert items({"item": ["1"], "title": ["A|B"]}).columns["title"] == ("A|B",)
+
+
+def test_recbole_items(tmp_path: Path) -> None:
+    path = tmp_path / "a.item"
+    path.write_text(
+        "item_id:token\tmovie_title:token_seq\tyear:token\tclass:token_seq\n"
+        "1\tToy Story\t1995\tAnimation Children's\n2\tHeat\t\t\n"
+    )
+    assert item_table(read_table(path), DataSettings())[0] == ItemTable(
+        ("1", "2"),
+        {"title": ("Toy Story", "Heat"), "year": ("1995", None),
+         "class": (("Animation", "Children's"), None)},
+    )  # fmt: skip
+
+
+def test_extended() -> None:
+    table = ItemTable(("a", "b"), {"title": ("A", "B"), "year": ["1", None]})
+    more = table.extended(["b", "d", "c", "d"])
+    assert more.item_ids == ("a", "b", "d", "c")
+    assert more.columns == {"title": ("A", "B", None, None), "year": ("1", None, None, None)}
+    assert table.item_ids == ("a", "b")
+
+
+def test_an_items_table_holds_what_it_says() -> None:
+    with pytest.raises(DataError, match="holds an id twice"):
+        ItemTable(("a", "a"), {"title": (None, None)})
+    with pytest.raises(DataError, match="'year' has 1 values for 2 items"):
+        ItemTable(("a", "b"), {"title": (None, None), "year": ("1",)})
+    with pytest.raises(DataError, match="no column 'title'"):
+        ItemTable(("a",), {})
+
+
+def test_items_of_interactions() -> None:
+    table = pa.table(
+        {
+            "user": ["u"] * 6,
+            "item": ["b", "a", "b", "", "b", "c\x00"],
+            "Description": ["", " A ", " first ", "x", "second", "y"],
+        }
+    )
+    found = items_from_interactions(table, DataSettings(), "item")
+    assert found == ItemTable(("b", "a"), {"title": ("first", "A")})
+    plain = items_from_interactions(table.drop(["Description"]), DataSettings(), "item")
+    assert plain == ItemTable(("b", "a"), {"title": (None, None)})
+
+
+def test_a_column_with_a_role_is_no_title_of_interactions() -> None:
+    table = pa.table({"user": ["u"], "item": ["a"], "name": ["view"], "headline": ["A"]})
+    found = items_from_interactions(table, DataSettings(event="name"), "item")
+    assert found.columns["title"] == ("A",)
+
+
+def test_text_in_any_script_and_of_any_length() -> None:
+    titles = ["七人の侍", "عنصر", "é🎬", "x" * 1_000_000]
+    found = items({"item": [*titles[:3], "4"], "title": titles})
+    assert found.item_ids == ("七人の侍", "عنصر", "é🎬", "4")
+    assert found.columns["title"] == tuple(titles)

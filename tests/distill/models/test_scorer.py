@@ -1,0 +1,127 @@
+"""Ranking with a sequence model: padding, windows, batches, positions; and SASRec."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pocketrec_distill.models import SequenceScorer, TowerShape
+from pocketrec_distill.models.base import PADDING, SequenceModel, pad
+from pocketrec_distill.models.sasrec import SasRec
+from pocketrec_distill.models.student import Student
+
+ITEMS, WINDOW = 11, 6
+LENGTHS = (1, 6, 3, 9, 2)
+
+
+class RunningSum(SequenceModel):
+    """The user vector is the sum of the item vectors so far; item i's vector is [2^i, 1]."""
+
+    def item_vectors(self) -> Tensor:
+        return torch.tensor([[2.0**item, 1.0] for item in range(ITEMS)])
+
+    def forward(self, item_vectors: Tensor) -> Tensor:
+        return item_vectors.cumsum(dim=1)
+
+
+def histories() -> list[np.ndarray]:
+    rng = np.random.default_rng(8)
+    return [rng.integers(0, ITEMS, length).astype(np.int32) for length in LENGTHS]
+
+
+def models() -> list[SequenceModel]:
+    torch.manual_seed(4)
+    student = Student(ITEMS, TowerShape(width=16, blocks=2, heads=2, kv_heads=1, hidden=24), None)
+    sasrec = SasRec(ITEMS, 16, 2, 2, WINDOW, 0.2)
+    for model in (student, sasrec):
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1), std=0.3)
+    return [student, sasrec]
+
+
+@pytest.fixture(params=[0, 1], ids=["student", "sasrec"])
+def model(request: pytest.FixtureRequest) -> SequenceModel:
+    return models()[request.param]
+
+
+def test_pad_goes_right() -> None:
+    rows = pad([np.array([3, 0], np.int32), np.array([1, 2, 4], np.int32)])
+    assert rows.dtype == torch.int64
+    assert rows.tolist() == [[3, 0, PADDING], [1, 2, 4]]
+
+
+def test_scores_by_hand() -> None:
+    scorer = SequenceScorer(RunningSum(), window=2)
+    scores = scorer.scores([np.array([9, 0, 1], np.int32), np.array([2], np.int32)])
+    # The newest two of the first: [1, 1] + [2, 1] = [3, 2]; the second is [4, 1].
+    powers = 2.0 ** np.arange(ITEMS)
+    assert scores.dtype == np.float32
+    np.testing.assert_array_equal(scores, [3 * powers + 2, 4 * powers + 1])
+
+
+def test_a_batch_with_padding_equals_one_by_one(model: SequenceModel) -> None:
+    together = SequenceScorer(model, WINDOW).scores(histories())
+    small = SequenceScorer(model, WINDOW, batch=2).scores(histories())
+    alone = [SequenceScorer(model, WINDOW).scores([history])[0] for history in histories()]
+    print(f"padding: max {np.abs(together - alone).max():.2e}")  # noqa: T201  (says how close)
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    np.testing.assert_allclose(small, alone, atol=1e-4)
+
+
+def test_scores_use_the_window_and_no_more(model: SequenceModel) -> None:
+    scorer = SequenceScorer(model, WINDOW)
+    long = np.arange(9, dtype=np.int32)
+    np.testing.assert_array_equal(scorer.scores([long]), scorer.scores([long[-WINDOW:]]))
+    assert not np.allclose(scorer.scores([long]), scorer.scores([long[-WINDOW + 1 :]]))
+
+
+@pytest.mark.parametrize("newest", [1, 2, 50])
+def test_position_scores_are_the_scores_of_each_prefix(model: SequenceModel, newest: int) -> None:
+    scorer = SequenceScorer(model, WINDOW)
+    sequences = [history[:WINDOW] for history in histories()]
+    prefixes = [
+        sequence[: end + 1]
+        for sequence in sequences
+        for end in range(max(0, len(sequence) - newest), len(sequence))
+    ]
+    scores = scorer.position_scores(sequences, newest)
+    assert scores.shape == (len(prefixes), ITEMS)
+    np.testing.assert_allclose(scores, scorer.scores(prefixes), atol=1e-4)
+
+
+def test_dropout_is_off_while_scoring(model: SequenceModel) -> None:
+    model.train()
+    scorer = SequenceScorer(model, WINDOW)
+    np.testing.assert_array_equal(scorer.scores(histories()), scorer.scores(histories()))
+
+
+def test_recommend_is_the_best_unseen() -> None:
+    scorer = SequenceScorer(RunningSum(), window=3)
+    # Scores grow with the item: 10 is the best, 9 was seen.
+    assert scorer.recommend(np.array([9, 1], np.int32), 3).tolist() == [10, 8, 7]
+
+
+@torch.inference_mode()
+def test_sasrec_is_causal() -> None:
+    model = models()[1].eval()
+    events = torch.randn(2, WINDOW, 16)
+    other = events.clone()
+    # Not one shift of all dimensions, which a layer norm would take out again.
+    other[:, 4:] += torch.randn(2, 2, 16)
+    before, after = model(events), model(other)
+    torch.testing.assert_close(before[:, :4], after[:, :4])
+    assert (before[:, 4:] - after[:, 4:]).abs().amax(dim=-1).min() > 1e-2
+
+
+@torch.inference_mode()
+def test_sasrec_knows_positions() -> None:
+    model = models()[1].eval()
+    events = torch.randn(1, 1, 16).repeat(1, 3, 1)
+    users = model(events)
+    assert (users[:, 0] - users[:, 2]).abs().max() > 1e-2
+
+
+def test_sasrec_ties_its_output_to_its_input() -> None:
+    model = SasRec(ITEMS, 16, 2, 2, WINDOW, 0.2)
+    assert model.item_vectors() is model.ids
+    assert sum(p.shape == (ITEMS, 16) for p in model.parameters()) == 1

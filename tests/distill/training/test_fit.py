@@ -1,0 +1,228 @@
+"""The training loop: it learns what can be learned, keeps its best epoch, and is repeatable."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.models import SequenceScorer, TowerShape
+from pocketrec_distill.models.base import SequenceModel
+from pocketrec_distill.models.sasrec import SasRec
+from pocketrec_distill.models.student import Student
+from pocketrec_distill.training import TeacherLabels, TrainSettings, fit, loop, write_labels
+from pocketrec_distill.training.loop import _batch_loss, affordable_batch
+from pocketrec_distill.training.losses import full_catalogue_kl, hard_label_loss
+
+ITEMS, WINDOW = 12, 8
+SHAPE = TowerShape(width=16, blocks=1, heads=2, kv_heads=1, hidden=24)
+# 0 -> 1 -> ... -> 11 -> 0, from every start, in sequences of 2 to 7 events.
+CYCLE = [
+    ((start + np.arange(2 + start % 6)) % ITEMS).astype(np.int32) for start in range(ITEMS)
+] * 4
+
+
+@dataclass(frozen=True)
+class Held:
+    histories: list[np.ndarray]
+    targets: np.ndarray
+
+
+NEXT = Held(
+    [((start + np.arange(4)) % ITEMS).astype(np.int32) for start in range(ITEMS)],
+    (np.arange(ITEMS) + 4) % ITEMS,
+)
+
+
+def ndcg(model: SequenceModel) -> float:
+    return float(evaluate(SequenceScorer(model, WINDOW), NEXT).ndcg.mean())
+
+
+def student(seed: int = 0) -> Student:
+    torch.manual_seed(seed)
+    return Student(ITEMS, SHAPE, None, dropout=0.1)
+
+
+def sasrec(seed: int = 0) -> SasRec:
+    torch.manual_seed(seed)
+    return SasRec(ITEMS, 16, 1, 2, WINDOW, 0.1)
+
+
+def weights(model: SequenceModel) -> list[np.ndarray]:
+    return [value.numpy().copy() for value in model.state_dict().values()]
+
+
+def scripted(values: Sequence[float]) -> Callable[[SequenceModel], float]:
+    """A validation that says `values`, one an epoch."""
+    left = iter(values)
+    return lambda _model: next(left)
+
+
+@pytest.mark.parametrize("make", [student, sasrec])
+def test_learns_a_cycle(make: Callable[[], SequenceModel]) -> None:
+    model = make()
+    assert ndcg(model) < 0.9
+    settings = TrainSettings(epochs=40, patience=40, batch=8, learning_rate=1e-2)
+    curve = fit(model, CYCLE, ndcg, settings)
+    assert ndcg(model) == 1.0
+    assert curve[-1].loss < 0.2 < curve[0].loss
+    assert [epoch.epoch for epoch in curve] == list(range(1, 41))
+
+
+def test_learns_from_labels_alone(tmp_path: Path) -> None:
+    """The teacher knows the cycle backwards; the hard labels, which weigh nothing, do not."""
+
+    class Backwards:
+        def position_scores(self, sequences: Sequence[np.ndarray], newest: int) -> np.ndarray:
+            events = np.concatenate([sequence[-newest:] for sequence in sequences])
+            return 8 * np.eye(ITEMS, dtype=np.float32)[(events - 1) % ITEMS]
+
+    write_labels(Backwards(), CYCLE, ITEMS, tmp_path, 1 << 20)
+    model = student()
+    settings = TrainSettings(
+        epochs=30, patience=30, batch=8, learning_rate=1e-2, teacher_weight=1.0
+    )
+    labels = TeacherLabels.open(tmp_path)
+    curve = fit(
+        model, CYCLE, scripted([epoch / 30 for epoch in range(30)]), settings, labels=labels
+    )
+    assert curve[-1].loss < 0.1
+    histories = [np.array([5], np.int32), np.array([9, 0], np.int32)]
+    assert SequenceScorer(model, WINDOW).scores(histories).argmax(axis=1).tolist() == [4, 11]
+
+
+def test_the_loss_mixes_hard_labels_and_teacher() -> None:
+    model = student().eval()
+    sequences = [np.array([3, 1, 4], np.int32), np.array([2, 7], np.int32)]
+    rng = np.random.default_rng(0)
+    # Sequence 0 has positions 0 and 1 but only the newest is labelled; sequence 1 has one.
+    logits = rng.normal(size=(2, ITEMS)).astype(np.float16)
+    labels = TeacherLabels(logits, np.array([0, 1, 2]))
+    settings = TrainSettings(teacher_weight=0.25, temperature=2.0)
+    with torch.inference_mode():
+        found = _batch_loss(model, sequences, np.array([1, 0]), labels, settings)
+        table = model.item_vectors()
+        of_0, of_1 = (model(table[None, events])[0] @ table.T for events in ([3, 1], [2]))
+        hard = hard_label_loss(torch.cat((of_1, of_0)), torch.tensor([7, 1, 4]))
+        teacher = torch.from_numpy(logits[[1, 0]].astype(np.float32))
+        kl = full_catalogue_kl(torch.stack((of_1[0], of_0[1])), teacher, 2.0)
+    assert float(found) == pytest.approx(float(0.75 * hard + 0.25 * kl), rel=1e-5)
+    with torch.inference_mode():
+        without = _batch_loss(model, sequences, np.array([1, 0]), None, settings)
+    assert float(without) == pytest.approx(float(hard), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batch", "length", "items", "expected"),
+    # 40 million scores: 50 events of 8,000 items are 400,000 a sequence.
+    [(64, 50, 8_000, 64), (128, 50, 8_000, 100), (64, 50, 50_000, 16), (64, 51, 10_000_000, 1)],
+)
+def test_a_step_stays_affordable(batch: int, length: int, items: int, expected: int) -> None:
+    assert affordable_batch(batch, length, items) == expected
+
+
+def test_an_epoch_takes_as_many_sequences_as_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[list[int]] = []
+
+    def spy(model: SequenceModel, sequences: object, indices: np.ndarray, *rest: object) -> object:
+        taken.append(indices.tolist())
+        return _batch_loss(model, sequences, indices, *rest)
+
+    monkeypatch.setattr(loop, "_batch_loss", spy)
+    settings = TrainSettings(epochs=2, patience=2, batch=4, sequences=10)
+    fit(student(), CYCLE, ndcg, settings)
+    assert sorted(map(len, taken)) == [2, 2, 4, 4, 4, 4]
+    first, second = (sorted(chain(*taken[at : at + 3])) for at in (0, 3))
+    assert len(set(first)) == len(set(second)) == 10
+    # Drawn anew each time.
+    assert first != second
+
+
+def test_is_left_at_its_best_epoch() -> None:
+    seen: list[list[np.ndarray]] = []
+
+    def validate(model: SequenceModel) -> float:
+        seen.append(weights(model))
+        return [0.1, 0.4, 0.3, 0.4, 0.2][len(seen) - 1]
+
+    model = student()
+    curve = fit(model, CYCLE, validate, TrainSettings(epochs=5, patience=5))
+    assert [epoch.ndcg for epoch in curve] == [0.1, 0.4, 0.3, 0.4, 0.2]
+    # The first of two equals.
+    for kept, second, fourth in zip(weights(model), seen[1], seen[3], strict=True):
+        np.testing.assert_array_equal(kept, second)
+        assert not np.array_equal(kept, fourth)
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "epochs_run"),
+    [
+        ([0.3, 0.2, 0.1, 0.9], 1, 2),
+        ([0.3, 0.2, 0.1, 0.9], 2, 3),
+        ([0.3, 0.2, 0.4, 0.1, 0.1, 0.9], 2, 5),
+        # Equal is not better.
+        ([0.3, 0.3, 0.3, 0.9], 2, 3),
+        ([0.0, 0.0, 0.0, 0.9], 2, 3),
+    ],
+)
+def test_stops_when_patience_is_over(values: list[float], patience: int, epochs_run: int) -> None:
+    settings = TrainSettings(epochs=len(values), patience=patience)
+    assert len(fit(student(), CYCLE, scripted(values), settings)) == epochs_run
+
+
+def test_a_seed_decides_everything() -> None:
+    settings = TrainSettings(epochs=2, patience=2, seed=3)
+    first, second, other = student(), student(), student()
+    curve = fit(first, CYCLE, ndcg, settings)
+    torch.manual_seed(99)
+    assert fit(second, CYCLE, ndcg, settings) == curve
+    assert fit(other, CYCLE, ndcg, TrainSettings(epochs=2, patience=2, seed=4)) != curve
+    for a, b in zip(weights(first), weights(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_nothing_to_learn_from_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no user has two training events"):
+        fit(student(), [], ndcg, TrainSettings())
+
+
+def test_a_loss_that_is_not_finite_is_an_error() -> None:
+    model = student()
+    with torch.no_grad():
+        model.items.residual[3, 0] = math.nan
+    with pytest.raises(ConfigError, match=r"toy: the loss is nan after epoch 1; lower learning"):
+        fit(model, CYCLE, ndcg, TrainSettings(), name="toy")
+
+
+def test_a_frozen_part_stays() -> None:
+    model = student()
+    model.norm.requires_grad_(False)
+    fit(model, CYCLE, scripted([0.1, 0.2]), TrainSettings(epochs=2))
+    assert torch.equal(model.norm.weight, torch.ones(16))
+    assert not torch.equal(model.blocks[0].feed_norm.weight, torch.ones(16))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("patience", 0),
+        ("batch", -1),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("temperature", 0.0),
+        ("sequences", -1),
+        ("teacher_weight", 1.5),
+        ("teacher_weight", -0.1),
+        ("teacher_weight", math.nan),
+    ],
+)
+def test_settings_out_of_bounds_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is"):
+        TrainSettings(**{name: value})
