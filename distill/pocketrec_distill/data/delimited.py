@@ -98,7 +98,6 @@ def _header(path: Path, recbole: bool, encoding: str) -> Header:
         raise DataError(f"{path.name} is empty; its first line must name the columns")
     blank = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(content)]))
     delimiter = "\t" if recbole else _delimiter(re.split(r"[\r\n]", content, maxsplit=1)[0])
-    quoting: Any = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     lines = io.StringIO(content, newline="")
     reader = csv.reader(
         lines,

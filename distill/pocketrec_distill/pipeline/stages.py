@@ -73,9 +73,7 @@ class RunDirectory:
             make: Writes the stage's files into an empty folder.
         """
         target = self.root / f"{name}-{digest_of({**key, 'version': VERSION})}"
-        done = target / _DONE
-        if done.is_file():
-            costs = json.loads(done.read_text(encoding="utf-8"))
+        if (costs := _finished(target)) is not None:
             self.say(f"{name}: kept from an earlier run")
         else:
             costs = self._make(name, target, make)
@@ -131,6 +129,16 @@ class RunDirectory:
             process = folder.name.rpartition("-")[2]
             if process.isdigit() and not _is_running(int(process)):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _finished(target: Path) -> dict[str, Any] | None:
+    """What a finished stage cost; None where it is missing, or was cut off by a power failure."""
+    try:
+        costs = json.loads((target / _DONE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        shutil.rmtree(target, ignore_errors=True)
+        return None
+    return costs if isinstance(costs, dict) else None
 
 
 def _temporary_mark() -> str:

@@ -13,6 +13,7 @@ from pocketrec_distill.models.base import History, PositionScorer
 from pocketrec_distill.progress import progress
 
 BATCH = 32
+_FLOAT16_MAX = 65504.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,21 @@ def labelled_positions(lengths: Sequence[int], items: int, max_bytes: int) -> in
     return low
 
 
+def label_counts(lengths: Sequence[int], items: int, max_bytes: int) -> NDArray[np.int64]:
+    """How many positions of each sequence are labelled, int64 (sequences,), within `max_bytes`.
+
+    The newest positions of all sequences; where not even one of each fits, the newest one of
+    sequences spread evenly over all.
+    """
+    counts = np.minimum(lengths, labelled_positions(lengths, items, max_bytes)).astype(np.int64)
+    rows = max(1, max_bytes // (2 * items))
+    if counts.sum() > rows:
+        chosen = np.linspace(0, len(counts) - 1, rows).astype(np.int64)
+        counts[:] = 0
+        counts[chosen] = 1
+    return counts
+
+
 def write_labels(
     teacher: PositionScorer,
     sequences: Sequence[History],
@@ -70,22 +86,26 @@ def write_labels(
     folder: Path,
     max_bytes: int,
 ) -> None:
-    """Score the positions of every training sequence with the teacher.
+    """Score the positions of training sequences with the teacher, as many as `max_bytes` holds.
 
-    A sequence of m + 1 events has m positions; position t sees events 0 to t. Beyond `max_bytes`
-    only the newest positions of each sequence are labelled.
+    A sequence of m + 1 events has m positions; position t sees events 0 to t. See `label_counts`
+    for which positions are labelled.
     """
-    lengths = [len(sequence) - 1 for sequence in sequences]
-    newest = labelled_positions(lengths, items, max_bytes)
-    offsets = np.cumsum([0, *(min(length, newest) for length in lengths)]).astype(np.int64)
+    counts = label_counts([len(sequence) - 1 for sequence in sequences], items, max_bytes)
+    newest = int(counts.max())
+    offsets = np.concatenate(([0], np.cumsum(counts)))
     logits = np.lib.format.open_memmap(
         folder / "logits.npy", mode="w+", dtype=np.float16, shape=(int(offsets[-1]), items)
     )
-    with progress(total=len(sequences), label="teacher labels", unit="sequence") as bar:
-        for start in range(0, len(sequences), BATCH):
-            inputs = [sequence[:-1] for sequence in sequences[start : start + BATCH]]
-            end = start + len(inputs)
-            logits[offsets[start] : offsets[end]] = teacher.position_scores(inputs, newest)
-            bar.update(len(inputs))
+    labelled = np.flatnonzero(counts)
+    with progress(total=len(labelled), label="teacher labels", unit="sequence") as bar:
+        for start in range(0, len(labelled), BATCH):
+            chunk = labelled[start : start + BATCH]
+            inputs = [sequences[index][:-1] for index in chunk]
+            scores = teacher.position_scores(inputs, newest)
+            # Beyond float16 a logit would become infinite, and the loss NaN.
+            limited = np.clip(scores, -_FLOAT16_MAX, _FLOAT16_MAX)
+            logits[offsets[chunk[0]] : offsets[chunk[-1] + 1]] = limited
+            bar.update(len(chunk))
     logits.flush()
     np.save(folder / "offsets.npy", offsets)

@@ -87,6 +87,8 @@ def _batch_loss(
     if labels is None or settings.teacher_weight == 0:
         return loss
     labelled, teacher_logits = labels.batch(indices, known.sum(dim=1))
+    if not len(teacher_logits):
+        return loss
     distance = full_catalogue_kl(logits[labelled[known]], teacher_logits, settings.temperature)
     return (1 - settings.teacher_weight) * loss + settings.teacher_weight * distance
 

@@ -178,6 +178,25 @@ def test_quotes_newlines_and_delimiters_inside_a_value(tmp_path: Path) -> None:
     assert titles == ['say "hi", you', "two\nlines", 'plain "inner" quotes', ""]
 
 
+def test_the_mark_of_utf_8_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + b"user,item\nu1,i1\n")
+    assert read_table(path).column_names == ["user", "item"]
+
+
+def test_the_delimiter_is_not_counted_inside_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('"sizes, colours, prices";user;item\n1,2,3;u1;i1\n')
+    assert read_table(path).column_names == ["sizes, colours, prices", "user", "item"]
+
+
+def test_zipped_parquet(tmp_path: Path) -> None:
+    parquet.write_table(pa.table(columns()), tmp_path / "a.parquet")
+    zipped = tmp_path / "b.parquet.gz"
+    zipped.write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
+    assert histories(zipped) == EXPECTED
+
+
 def test_tabs_have_no_quoting(tmp_path: Path) -> None:
     path = tmp_path / "items.tsv"
     path.write_text('item\ttitle\n1\t"Heroes"\n2\t"open\n3\tit\'s, so\n', encoding="utf-8")

@@ -1,6 +1,7 @@
 """Numbers and times of every kind of column; what cannot be read is named."""
 
 import math
+import time
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -71,6 +72,19 @@ def test_dates_in_text(text: str) -> None:
     # A second, plain date beside it: forms may be mixed in one column.
     assert read_times([text, "", "2010-12-02"]) [0] == MOMENT  # fmt: skip
     assert read_times([text, "2010-12-02"])[1] == 1_291_248_000.0
+
+
+@pytest.mark.parametrize(
+    "text", ["2010-12-01 08:26:00,000", "2010-W48-3T08:26", "2010-12-01 08:26"]
+)
+def test_dates_without_a_zone_are_utc_wherever_one_is(text: str, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert read_times([text]) == [MOMENT]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_column_decides_between_day_and_month_first() -> None:

@@ -16,6 +16,9 @@ RING, RINGS, USERS = 10, 3, 90
 MOODS = ("quiet forest", "loud city", "deep ocean")
 
 SETTINGS = """
+[run]
+threads = 1
+
 [llm]
 model = "{llm}"
 layer = 1

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pocketrec_distill.training import TeacherLabels, labels, write_labels
-from pocketrec_distill.training.labels import labelled_positions
+from pocketrec_distill.training.labels import label_counts, labelled_positions
 
 # The first event of sequence s is s, so that a scorer can tell sequences apart.
 LENGTHS = (4, 2, 6, 3)
@@ -91,3 +91,24 @@ def test_the_budget_buys_the_newest_positions(max_bytes: int, newest: int) -> No
 def test_nothing_is_labelled_twice_when_run_again(tmp_path: Path) -> None:
     written(tmp_path, max_bytes=42)
     assert written(tmp_path).offsets.tolist() == [0, 3, 4, 9, 11]
+
+
+def test_a_budget_below_one_position_each_labels_sequences_spread_evenly(tmp_path: Path) -> None:
+    one_row = 2 * ITEMS
+    assert label_counts([3, 1, 5, 2], ITEMS, 2 * one_row).tolist() == [1, 0, 0, 1]
+    assert label_counts([3, 1, 5, 2], ITEMS, 6 * one_row).tolist() == [1, 1, 1, 1]
+    found = written(tmp_path, 2 * one_row)
+    assert found.offsets.tolist() == [0, 1, 1, 1, 2]
+    assert found.logits.tolist() == [[0, 2, 3], [3, 1, 2]]
+    mask, logits = found.batch(np.array([1, 2]), torch.tensor([1, 5]))
+    assert not mask.any()
+    assert logits.shape == (0, ITEMS)
+
+
+def test_scores_beyond_float16_stay_finite(tmp_path: Path) -> None:
+    class Loud(Encoder):
+        def position_scores(self, sequences: Sequence[np.ndarray], newest: int) -> np.ndarray:
+            return super().position_scores(sequences, newest) * np.float32(1e9)
+
+    write_labels(Loud(), SEQUENCES, ITEMS, tmp_path, 1 << 20)
+    assert np.isfinite(TeacherLabels.open(tmp_path).logits).all()

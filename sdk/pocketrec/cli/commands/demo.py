@@ -10,6 +10,7 @@ from pocketrec.cli.options import OUTPUT_PATH, json_option, write_ids
 from pocketrec.cli.output import emit, emit_json, table
 from pocketrec.cli.ranking import emit_answer
 from pocketrec.cli.reporting import report_text
+from pocketrec.cli.threads import let_threads_sleep
 from pocketrec_runtime import Engine, read_bundle
 
 _SAMPLE_EVENTS = 3
@@ -26,6 +27,7 @@ def command(out: Path, as_json: bool) -> None:
     Data and model are obtained once, checked by hash and cached. Takes some minutes on two cores.
     """
     require_extra("distill")
+    let_threads_sleep()
     from pocketrec_distill.demo import run_demo
 
     result = run_demo(out)

@@ -8,6 +8,7 @@ from pocketrec.cli.extras import require_extra
 from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, json_option
 from pocketrec.cli.output import emit, emit_json
 from pocketrec.cli.reporting import report_text
+from pocketrec.cli.threads import let_threads_sleep
 
 
 @click.command("distill", short_help="Train, distil, quantize and write a bundle.")
@@ -35,6 +36,7 @@ def command(
     report.json and report.html; without --run-dir into a folder NAME-report beside the bundle.
     """
     require_extra("distill")
+    let_threads_sleep()
     from pocketrec_distill.config import load_config
     from pocketrec_distill.pipeline import distill
     from pocketrec_distill.report import write_report

@@ -1,0 +1,32 @@
+"""Bundles of every format version so far: each still opens, and still answers as recorded."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pocketrec_runtime import Engine
+
+GOLDEN = Path(__file__).parent / "golden"
+BUNDLES = sorted(path.parent for path in GOLDEN.rglob("manifest.json"))
+
+
+def test_there_is_a_bundle_of_each_version() -> None:
+    versions = {path.relative_to(GOLDEN).parts[0] for path in BUNDLES}
+    assert versions == {path.name for path in GOLDEN.iterdir() if path.is_dir()} == {"v1_0"}
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: str(path.relative_to(GOLDEN)))
+def test_golden_bundle_answers_as_recorded(bundle: Path) -> None:
+    engine = Engine.open(bundle, self_test=True)
+    golden = json.loads((bundle / "golden.json").read_text(encoding="utf-8"))
+    for query in golden["queries"]:
+        answer = engine.recommend(query["history"], query["k"])
+        assert [item.score for item in answer.items] == pytest.approx(
+            query["scores"], abs=golden["tolerance"]
+        )
+
+
+def test_golden_item_tower_reads_text_of_any_script() -> None:
+    engine = Engine.open(BUNDLES[0])
+    assert engine.encode_items(["Walk 1, quiet forest", "七人の侍", ""]).shape == (3, 16)
