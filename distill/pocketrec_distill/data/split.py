@@ -42,11 +42,13 @@ class Split:
 
     Attributes:
         train: Item codes, oldest first, of every user with a training event.
+        train_weights: Weight of each of these events, float32, in the same shape.
         validation: Queries for every choice.
         test: Queries to be touched once.
     """
 
     train: Sequence[History]
+    train_weights: Sequence[NDArray[np.float32]]
     validation: Queries
     test: Queries
 
@@ -75,16 +77,15 @@ def leave_one_out(interactions: Interactions, min_events: int = MIN_EVENTS) -> S
     if min_events < 3:
         raise DataError(f"min_events is {min_events}; leave-one-out needs at least 3 events")
     offsets, items = interactions.histories()
-    train, validation, test = [], [], []
+    ends, validation, test = offsets[1:].copy(), [], []
     for user, (start, end) in enumerate(pairwise(offsets)):
         events = items[start:end]
         if len(events) < min_events:
-            train.append(events)
             continue
-        train.append(events[:-2])
+        ends[user] -= 2
         validation.append((user, events[:-2], int(events[-2])))
         test.append((user, events[:-1], int(events[-1])))
-    return Split([h for h in train if len(h)], _queries(validation), _queries(test))
+    return Split(*_training(interactions, offsets[:-1], ends), _queries(validation), _queries(test))
 
 
 def global_temporal(
@@ -104,8 +105,7 @@ def global_temporal(
     moments = np.quantile(interactions.times, [1 - validation - test, 1 - test])
     offsets, items = interactions.histories()
     opens, closes = (_events_before(interactions, offsets, moment) for moment in moments)
-    train = [items[start:end] for start, end in zip(offsets[:-1], opens, strict=True)]
-    train = [history for history in train if len(history)]
+    train, weights = _training(interactions, offsets[:-1], opens)
     if not train:
         raise DataError(
             f"no event lies before the first cut at {moments[0]:g} (all times: "
@@ -116,7 +116,18 @@ def global_temporal(
         _period(items, offsets[:-1], opens, closes),
         _period(items, offsets[:-1], closes, offsets[1:]),
     )
-    return Split(train, *(_queries(list(period)) for period in periods))
+    return Split(train, weights, *(_queries(list(period)) for period in periods))
+
+
+def _training(
+    interactions: Interactions, starts: Places, ends: Places
+) -> tuple[list[History], list[NDArray[np.float32]]]:
+    """Items and weights of each user's events from `starts` to `ends`; users with none left out."""
+    kept = [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+    return (
+        [interactions.items[start:end] for start, end in kept],
+        [interactions.weights[start:end] for start, end in kept],
+    )
 
 
 def _events_before(interactions: Interactions, offsets: Places, moment: float) -> Places:

@@ -44,6 +44,7 @@ class Dataset:
         columns: Display and filter columns of the catalogue, one value per item.
         texts: Item text for the language model.
         train: Training histories, oldest first.
+        train_weights: Weight of each training event, float32, in the same shape.
         validation: Queries for every choice.
         test: Queries touched once, for the report.
         account: What cleaning dropped and why.
@@ -53,6 +54,7 @@ class Dataset:
     columns: Mapping[str, Sequence[Any]]
     texts: Sequence[str]
     train: Sequence[History]
+    train_weights: Sequence[NDArray[np.float32]]
     validation: QuerySet
     test: QuerySet
     account: Mapping[str, Any]
@@ -75,6 +77,8 @@ class Dataset:
             digest.update(offsets.astype("<i8").tobytes())
             for history in histories:
                 digest.update(np.asarray(history, dtype="<i4").tobytes())
+        for weights in self.train_weights:
+            digest.update(np.asarray(weights, dtype="<f4").tobytes())
         for query in queries:
             digest.update(query.targets.astype("<i8").tobytes())
         return digest.hexdigest()

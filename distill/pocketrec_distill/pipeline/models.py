@@ -96,6 +96,16 @@ class RunModels:
         """Training sequences of at most window + 1 events."""
         return training_windows(self.data.train, self.window)
 
+    @functools.cached_property
+    def sequence_weights(self) -> list[NDArray[np.float32]]:
+        """What each event counts as a target, log2(1 + weight), in the shape of `sequences`.
+
+        The logarithm is that of implicit feedback (Hu, Koren and Volinsky, ICDM 2008): a song
+        played a thousand times says more than one played once, but not a thousand times more.
+        """
+        counts = [np.log2(1 + weights) for weights in self.data.train_weights]
+        return training_windows(counts, self.window)
+
     def _trained(
         self,
         name: str,
@@ -117,6 +127,7 @@ class RunModels:
                 self.sequences,
                 lambda m: self.ndcg(SequenceScorer(m, self.window, batch)),
                 settings,
+                weights=self.sequence_weights,
                 labels=labels,
                 name=name,
             )

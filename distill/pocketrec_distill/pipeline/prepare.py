@@ -93,6 +93,7 @@ def _indexed(
         columns=shown_columns(catalogue),
         texts=TextTemplate(config.text.template).render(catalogue.item_ids, catalogue.columns),
         train=[codes[history] for history in split.train],
+        train_weights=split.train_weights,
         validation=query_set(split.validation),
         test=query_set(split.test),
         account=account,

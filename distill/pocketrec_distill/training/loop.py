@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pocketrec_distill.errors import ConfigError
@@ -69,21 +70,36 @@ class Epoch:
         return asdict(self)
 
 
-def _batch_loss(
+@dataclass(frozen=True)
+class Examples:
+    """What a model is trained on: sequences, and what stands beside their events."""
+
+    sequences: Sequence[History]
+    weights: Sequence[NDArray[np.float32]] | None
+    labels: TeacherLabels | None
+
+    def target_weights(self, indices: NDArray[np.int64]) -> Tensor | None:
+        """Weights of the targets of some sequences, one after the other; None where all are 1."""
+        if self.weights is None:
+            return None
+        return torch.from_numpy(np.concatenate([self.weights[index][1:] for index in indices]))
+
+
+def batch_loss(
     model: SequenceModel,
-    sequences: Sequence[History],
-    indices: np.ndarray,
-    labels: TeacherLabels | None,
+    examples: Examples,
+    indices: NDArray[np.int64],
     settings: TrainSettings,
 ) -> Tensor:
     """Loss of one batch: hard labels, mixed with the teacher's KL where there are labels."""
-    events = pad([sequences[index] for index in indices])
+    labels = examples.labels
+    events = pad([examples.sequences[index] for index in indices])
     inputs, targets = events[:, :-1], events[:, 1:]
     known = targets != PADDING
     table = model.item_vectors()
     users = model(table[inputs.clamp_min(0)])
     logits = users[known] @ table.T
-    loss = hard_label_loss(logits, targets[known])
+    loss = hard_label_loss(logits, targets[known], examples.target_weights(indices))
     if labels is None or settings.teacher_weight == 0:
         return loss
     labelled, teacher_logits = labels.batch(indices, known.sum(dim=1))
@@ -97,9 +113,8 @@ def _train_epoch(
     model: SequenceModel,
     optimiser: torch.optim.Optimizer,
     warmup: torch.optim.lr_scheduler.LRScheduler,
-    sequences: Sequence[History],
+    examples: Examples,
     *,
-    labels: TeacherLabels | None,
     settings: TrainSettings,
     rng: np.random.Generator,
     name: str,
@@ -107,11 +122,11 @@ def _train_epoch(
     """One pass over the data; returns the mean loss."""
     model.train()
     losses = []
-    lengths = [len(sequence) for sequence in sequences]
+    lengths = [len(sequence) for sequence in examples.sequences]
     batch = affordable_batch(settings.batch, max(lengths), items=len(model.item_vectors()))
     batches = list(shuffled_batches(lengths, batch, rng, settings.sequences))
     for indices in progress(batches, label=name, unit="batch"):
-        loss = _batch_loss(model, sequences, indices, labels, settings)
+        loss = batch_loss(model, examples, indices, settings)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
@@ -132,6 +147,7 @@ def fit(
     validate: Callable[[SequenceModel], float],
     settings: TrainSettings,
     *,
+    weights: Sequence[NDArray[np.float32]] | None = None,
     labels: TeacherLabels | None = None,
     name: str = "train",
 ) -> list[Epoch]:
@@ -142,6 +158,8 @@ def fit(
         sequences: Training sequences, from `training_windows`.
         validate: Validation NDCG@10 of the model as it stands.
         settings: See `TrainSettings`.
+        weights: Weight of each event, in the shape of `sequences`; None weighs all alike. An event
+            counts with its weight where it is the target of the hard-label loss.
         labels: Teacher scores of the same sequences, or None for hard labels alone.
         name: What the progress bar is called.
 
@@ -160,6 +178,7 @@ def fit(
     warmup = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / WARMUP_STEPS)
     )
+    examples = Examples(sequences, weights, labels)
     curve: list[Epoch] = []
     best, best_state = -1.0, _trained_state(model)
     for epoch in range(1, settings.epochs + 1):
@@ -168,8 +187,7 @@ def fit(
             model,
             optimiser,
             warmup,
-            sequences,
-            labels=labels,
+            examples,
             settings=settings,
             rng=rng,
             name=label,

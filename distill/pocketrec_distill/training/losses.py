@@ -4,14 +4,18 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def hard_label_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of the item that came next.
+def hard_label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Weighted mean cross-entropy of the item that came next.
 
     Args:
         logits: Student scores float32 (positions, items).
         targets: Item indices int64 (positions,).
+        weights: Weight of each target's event, float32 (positions,), above 0; None is all equal.
     """
-    return functional.cross_entropy(logits, targets)
+    if weights is None:
+        return functional.cross_entropy(logits, targets)
+    losses = functional.cross_entropy(logits, targets, reduction="none")
+    return (losses * weights).sum() / weights.sum()
 
 
 def full_catalogue_kl(logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:

@@ -1,17 +1,19 @@
 """Training sequences and batches of them."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pocketrec_distill.models.base import History
+Value = TypeVar("Value", bound=np.generic)
 
 # Sequences are sorted by length within pools of this many batches: little padding, still shuffled.
 POOL_BATCHES = 16
 
 
-def training_windows(histories: Sequence[History], window: int) -> list[History]:
-    """Cut histories into sequences of at most `window + 1` events, newest first.
+def training_windows(histories: Sequence[NDArray[Value]], window: int) -> list[NDArray[Value]]:
+    """Cut histories, or what stands beside their events, into sequences of `window + 1` at most.
 
     Sequences of one user overlap by one event, so that every event but a user's first is the
     target of exactly one position. Histories of a single event have no target and are left out.

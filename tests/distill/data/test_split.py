@@ -203,3 +203,15 @@ def test_global_temporal_always(
                 (data.users == user) & (data.times >= opens) & (data.times < closes)
             ]
             assert target in during
+
+
+def test_training_events_keep_their_weights() -> None:
+    rows = [("u", item, time) for time, item in enumerate("abcde")]
+    users, items, times = (list(column) for column in zip(*rows, strict=True))
+    table = pa.table({"user": users, "item": items, "time": times, "event": list("vvpvp")})
+    data, _ = clean(table, DataSettings(event_weights={"v": 1.0, "p": 3.0}))
+    (history,), (weights,) = (split := leave_one_out(data)).train, split.train_weights
+    assert "".join(data.item_ids[code] for code in history) == "abc"
+    assert weights.tolist() == [1.0, 1.0, 3.0]
+    temporal = global_temporal(data, 0.3, 0.3)
+    assert [len(w) for w in temporal.train_weights] == [len(h) for h in temporal.train]

@@ -17,7 +17,7 @@ from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.training import TeacherLabels, TrainSettings, fit, loop, write_labels
-from pocketrec_distill.training.loop import _batch_loss, affordable_batch
+from pocketrec_distill.training.loop import Examples, affordable_batch, batch_loss
 from pocketrec_distill.training.losses import full_catalogue_kl, hard_label_loss
 
 ITEMS, WINDOW = 12, 8
@@ -106,7 +106,8 @@ def test_the_loss_mixes_hard_labels_and_teacher() -> None:
     labels = TeacherLabels(logits, np.array([0, 1, 2]))
     settings = TrainSettings(teacher_weight=0.25, temperature=2.0)
     with torch.inference_mode():
-        found = _batch_loss(model, sequences, np.array([1, 0]), labels, settings)
+        examples = Examples(sequences, None, labels)
+        found = batch_loss(model, examples, np.array([1, 0]), settings)
         table = model.item_vectors()
         of_0, of_1 = (model(table[None, events])[0] @ table.T for events in ([3, 1], [2]))
         hard = hard_label_loss(torch.cat((of_1, of_0)), torch.tensor([7, 1, 4]))
@@ -114,8 +115,30 @@ def test_the_loss_mixes_hard_labels_and_teacher() -> None:
         kl = full_catalogue_kl(torch.stack((of_1[0], of_0[1])), teacher, 2.0)
     assert float(found) == pytest.approx(float(0.75 * hard + 0.25 * kl), rel=1e-5)
     with torch.inference_mode():
-        without = _batch_loss(model, sequences, np.array([1, 0]), None, settings)
+        examples = Examples(sequences, None, None)
+        without = batch_loss(model, examples, np.array([1, 0]), settings)
     assert float(without) == pytest.approx(float(hard), rel=1e-5)
+
+
+def test_events_count_with_their_weights() -> None:
+    """After 0 comes 1 as often as 2, but bought and not only viewed: it ranks first."""
+    sequences = [np.array([0, 1], np.int32), np.array([0, 2], np.int32)] * 8
+    weights = [np.array([1, 5], np.float32), np.array([1, 1], np.float32)] * 8
+    model = student()
+    settings = TrainSettings(epochs=40, patience=40, learning_rate=1e-2, batch=16)
+    steps = iter(range(40))  # each epoch validates better, so that the last one is kept
+    fit(model, sequences, lambda _: float(next(steps)), settings, weights=weights)
+    scores = torch.from_numpy(SequenceScorer(model, WINDOW).scores([np.array([0], np.int32)])[0])
+    shares = torch.softmax(scores, dim=0)
+    assert float(shares[1] / shares[2]) == pytest.approx(5.0, rel=0.3)
+
+
+def test_target_weights_stand_in_the_order_of_targets() -> None:
+    weights = [np.array([9, 1, 2], np.float32), np.array([8, 3], np.float32)]
+    examples = Examples([np.zeros(3, np.int32), np.zeros(2, np.int32)], weights, None)
+    found = examples.target_weights(np.array([1, 0]))
+    assert found is not None
+    assert found.tolist() == [3, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -130,11 +153,11 @@ def test_a_step_stays_affordable(batch: int, length: int, items: int, expected: 
 def test_an_epoch_takes_as_many_sequences_as_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[list[int]] = []
 
-    def spy(model: SequenceModel, sequences: object, indices: np.ndarray, *rest: object) -> object:
+    def spy(model: SequenceModel, examples: Examples, indices: np.ndarray, *rest: object) -> object:
         taken.append(indices.tolist())
-        return _batch_loss(model, sequences, indices, *rest)
+        return batch_loss(model, examples, indices, *rest)
 
-    monkeypatch.setattr(loop, "_batch_loss", spy)
+    monkeypatch.setattr(loop, "batch_loss", spy)
     settings = TrainSettings(epochs=2, patience=2, batch=4, sequences=10)
     fit(student(), CYCLE, ndcg, settings)
     assert sorted(map(len, taken)) == [2, 2, 4, 4, 4, 4]

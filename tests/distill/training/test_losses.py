@@ -49,3 +49,13 @@ def test_only_the_student_gets_a_gradient_worth_having() -> None:
     full_catalogue_kl(logits, TEACHER).backward()
     expected = (STUDENT.softmax(dim=-1) - TEACHER.softmax(dim=-1)) / 2
     torch.testing.assert_close(logits.grad, expected)
+
+
+def test_a_heavier_event_counts_more() -> None:
+    """Two positions with losses ln 2 and ln 4; weights 3 and 1 give (3 ln 2 + ln 4) / 4."""
+    logits = torch.log(torch.tensor([[0.5, 0.5, 1e-30], [0.25, 0.5, 0.25]]))
+    targets = torch.tensor([0, 2])
+    loss = hard_label_loss(logits, targets, torch.tensor([3.0, 1.0]))
+    assert float(loss) == pytest.approx((3 * math.log(2) + math.log(4)) / 4, rel=1e-5)
+    equal = hard_label_loss(logits, targets, torch.ones(2))
+    assert float(equal) == pytest.approx(float(hard_label_loss(logits, targets)), rel=1e-6)
