@@ -143,6 +143,7 @@ class StudentSettings:
         patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step.
         sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        average: Decay per step of the running average of weights that is validated and kept.
         learning_rate: AdamW's step size.
         weight_decay: AdamW's decay of matrices.
     """
@@ -155,16 +156,17 @@ class StudentSettings:
     dropout: float = 0.1
     control_dropout: float = 0.3
     epochs: int = 60
-    patience: int = 5
+    patience: int = 8
     batch: int = 64
     sequences: int = 20_000
+    average: float = 0.98
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
         _positive("student", self, "epochs", "patience", "batch", "learning_rate")
         _not_negative("student", self, "weight_decay", "sequences")
-        _dropout("student", self, "dropout", "control_dropout")
+        _dropout("student", self, "dropout", "control_dropout", "average")
         try:
             TowerShape(self.width, self.blocks, self.heads, self.kv_heads, self.hidden)
         except ConfigError as error:
@@ -182,7 +184,7 @@ class DistillationSettings:
             positions of each history are labelled.
     """
 
-    teacher_weight: float = 0.9
+    teacher_weight: float = 0.7
     temperature: float = 1.0
     max_label_bytes: int = 1 << 30
 

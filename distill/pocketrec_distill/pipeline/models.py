@@ -149,6 +149,7 @@ class RunModels:
             patience=student.patience,
             batch=student.batch,
             sequences=student.sequences,
+            average=student.average,
             learning_rate=student.learning_rate,
             weight_decay=student.weight_decay,
             teacher_weight=distillation.teacher_weight,

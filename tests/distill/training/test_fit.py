@@ -17,7 +17,7 @@ from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.training import TeacherLabels, TrainSettings, fit, loop, write_labels
-from pocketrec_distill.training.loop import Examples, affordable_batch, batch_loss
+from pocketrec_distill.training.loop import Averaged, Examples, affordable_batch, batch_loss
 from pocketrec_distill.training.losses import full_catalogue_kl, hard_label_loss
 
 ITEMS, WINDOW = 12, 8
@@ -249,3 +249,35 @@ def test_a_frozen_part_stays() -> None:
 def test_settings_out_of_bounds_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"{name} is"):
         TrainSettings(**{name: value})
+
+
+def test_averaged_weights_are_validated_and_kept() -> None:
+    """Two steps of decay 0.5: the mean is the start, then half way, then half way again."""
+    model = student()
+    averaged = Averaged(model, 0.5)
+    with torch.no_grad():
+        for value in (1.0, 3.0):
+            for parameter in model.parameters():
+                parameter.fill_(value)
+            averaged.update()
+    start = student().state_dict()
+    with averaged.in_place():
+        for name, value in model.state_dict().items():
+            expected = ((start[name] + 1.0) / 2 + 3.0) / 2
+            assert torch.allclose(value, expected, atol=1e-6), name
+    assert all((value == 3.0).all() for value in model.state_dict().values())
+
+
+def test_no_average_keeps_the_last_step() -> None:
+    model = student()
+    with Averaged(model, 0.0).in_place():
+        assert all((a == b).all() for a, b in zip(weights(model), weights(student()), strict=True))
+
+
+def test_fit_with_averages_learns_the_cycle() -> None:
+    model = student()
+    settings = TrainSettings(epochs=60, patience=60, batch=8, learning_rate=1e-2, average=0.9)
+    curve = fit(model, CYCLE, ndcg, settings)
+    best = max(epoch.ndcg for epoch in curve)
+    assert best == 1.0
+    assert ndcg(model) == best
