@@ -14,7 +14,7 @@ SHORT = {
     "teacher": {"blocks": 1, "epochs": 1, "rank": 2},
     "student": {"epochs": 2},
     "item_tower": {"epochs": 1, "vocabulary": 500},
-    "run": {"window": 20},
+    "run": {"window": 20, "threads": 1},
 }
 
 
