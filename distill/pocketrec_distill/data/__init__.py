@@ -3,6 +3,7 @@
 from pocketrec_distill.data.account import CleaningAccount
 from pocketrec_distill.data.clean import clean
 from pocketrec_distill.data.columns import InteractionColumns, find_columns
+from pocketrec_distill.data.impressions import Impressions
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable, item_table
 from pocketrec_distill.data.settings import DataSettings, DropRule
@@ -13,6 +14,7 @@ __all__ = [
     "CleaningAccount",
     "DataSettings",
     "DropRule",
+    "Impressions",
     "InteractionColumns",
     "Interactions",
     "ItemTable",

@@ -1,0 +1,88 @@
+"""Text files of published data sets: any line end, a byte order mark, UTF-8 or Latin-1, gzip."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pocketrec_distill.data.tables import arrow
+from pocketrec_distill.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# The encoding that older sets are published in; it reads any bytes.
+FALLBACK = "latin-1"
+
+
+def read_text(path: Path, encoding: str) -> tuple[str, str]:
+    """The whole text of a file with line feeds only, and a note where it was not `encoding`.
+
+    Raises:
+        DataError: The gzip is damaged or cut off.
+        OSError: The file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            content = gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
+    note = ""
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text, note = content.decode(FALLBACK), f"{path.name} is no {encoding}: read as {FALLBACK}"
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"), note
+
+
+def read_lines(path: Path, encoding: str) -> tuple[list[str], str]:
+    """Lines of a file without their ends, and a note; blank lines at its end are left out.
+
+    Raises:
+        DataError: The file is empty, or its gzip is damaged.
+    """
+    text, note = read_text(path, encoding)
+    # Not splitlines: it would also part a title at characters such as U+0085.
+    lines = text.rstrip("\n").split("\n")
+    if lines == [""]:
+        raise DataError(f"{path.name} is empty")
+    return lines, note
+
+
+def cut(
+    path: Path, lines: Sequence[str], delimiter: str, names: Sequence[str], first: int = 1
+) -> list[list[str]]:
+    """Values of each line; all lines must have one value per name.
+
+    Args:
+        path: Named in errors.
+        lines: Lines of the file.
+        delimiter: One or more characters between values; nothing quotes them.
+        names: What the values of a line are.
+        first: Number of the first line in the file.
+
+    Raises:
+        DataError: A line has more or fewer values; the message says which.
+    """
+    rows = [line.split(delimiter) for line in lines]
+    for number, row in enumerate(rows, first):
+        if len(row) != len(names):
+            raise DataError(
+                f"{path.name}, line {number}: {len(row)} values where {len(names)} are expected "
+                f"({', '.join(names)}), separated by {delimiter!r}: {lines[number - first][:60]!r}"
+            )
+    return rows
+
+
+def table_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> "pa.Table":
+    """A table of text columns from rows of values; None is missing."""
+    pa = arrow()
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return pa.table(
+        {
+            name: pa.array(column, type=pa.large_string())
+            for name, column in zip(names, columns, strict=True)
+        }
+    )
