@@ -17,7 +17,7 @@ from pocketrec_runtime.errors import InputError, StateError
 from pocketrec_runtime.lookup import Filters, filter_mask, resolve
 from pocketrec_runtime.selftest import self_test as run_self_test
 from pocketrec_runtime.state import UserState
-from pocketrec_runtime.towers import OnnxItemTower, OnnxUserTower
+from pocketrec_runtime.towers import OnnxItemTower, OnnxUserTower, UserTower
 
 
 class Engine:
@@ -41,7 +41,7 @@ class Engine:
         self._catalogue = contents.catalogue
         self._vectors = contents.catalogue.vectors
         self._calibration = contents.calibration
-        self._user_tower = OnnxUserTower(contents.user_tower, contents.model, threads)
+        self._user_tower: UserTower = OnnxUserTower(contents.user_tower, contents.model, threads)
         self._item_tower = _open_item_tower(bundle, threads)
         self._reused_positions = 0
         self._counter_lock = threading.Lock()
@@ -306,11 +306,11 @@ class Engine:
                 f"the state is of model {state.fingerprint[:12]}, this is {self.fingerprint[:12]}; "
                 "rebuild it with prefill"
             )
-        shape = self._shape
-        expected = (1, shape.kv_heads, len(state.items), shape.head_dim)
-        if len(state.kv) != shape.blocks or any(a.shape != expected for p in state.kv for a in p):
+        if not self._user_tower.fits(state.kv, len(state.items)):
+            shape = self._shape
+            expected = (1, shape.kv_heads, len(state.items), shape.head_dim)
             raise StateError(
-                f"the state's cache is not {shape.blocks} blocks of {expected}; "
+                f"the state's cache is not {shape.blocks} blocks of {expected} of this backend; "
                 "rebuild it with prefill"
             )
 
