@@ -138,6 +138,43 @@ def _split(shift: float) -> dict[str, Any]:
     return {name: _measured(ndcg + shift, cover) for name, (ndcg, cover) in figures.items()}
 
 
+def _check(
+    rival: str, status: str, value: float | None, ends: list[float] | None
+) -> dict[str, Any]:
+    name, measure, threshold = f"beats_{rival}", "difference", 0.0
+    if rival == "blend":
+        name, measure, threshold = "retention", "ratio", 0.9
+    return {
+        "name": name,
+        "rival": rival,
+        "measure": measure,
+        "value": value,
+        "ci95": ends,
+        "threshold": threshold,
+        "status": status,
+        "passed": status == "passed",
+        "level": "warn" if rival == "ease" else "fail",
+        "users": 943,
+    }
+
+
+@pytest.fixture
+def gate() -> dict[str, Any]:
+    """The gate of a report: kept enough, not better than the control, EASE undecided."""
+    return {
+        "status": "failed",
+        "passed": False,
+        "enforced": True,
+        "bundle": "my.bundle.failed",
+        "checks": [
+            _check("blend", "passed", 0.982, [0.961, 1.003]),
+            _check("control", "failed", -0.0012, [-0.0041, 0.0017]),
+            _check("ease", "undecided", 0.0021, [-0.0011, 0.0053]),
+            _check("popularity", "failed", None, None),
+        ],
+    }
+
+
 @pytest.fixture
 def report() -> dict[str, Any]:
     """A report with plausible figures, every fixed key and every optional one."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.gate import GateSettings
 from pocketrec_distill.settings import (
     DistillationSettings,
     LlmSettings,
@@ -36,6 +37,7 @@ class DistillConfig:
         student: The student, its control and SASRec.
         distillation: What the student learns from the teacher.
         item_tower: The on-device text encoder.
+        gate: When the student is good enough to be shipped.
     """
 
     run: RunSettings = field(default_factory=RunSettings)
@@ -46,6 +48,7 @@ class DistillConfig:
     student: StudentSettings = field(default_factory=StudentSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     item_tower: ItemTowerSettings = field(default_factory=ItemTowerSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
 
     def as_dict(self) -> dict[str, Any]:
         """Nested plain values, as in the TOML file."""

@@ -54,6 +54,27 @@ def test_the_page_is_well_formed_and_says_the_headline(report) -> None:
     assert dict(reader.tags)["html"] == {"lang": "en"}
 
 
+def test_a_student_that_does_not_beat_its_control_is_said_first(report, gate) -> None:
+    first = headline({**report, "gate": gate})
+    assert first.startswith(
+        "The gate failed. The student does not beat its control, the same model trained without "
+        "distillation (NDCG@10 -0.0012, 95% interval -0.0041 to +0.0017, threshold +0.0000, "
+        "943 users). The student does not beat popularity (not a number, 943 users). A bundle of"
+    )
+    # A check that decides nothing, and is itself undecided, does not stand in the first line.
+    assert "EASE" not in first
+    text = " ".join(read(render_html({**report, "gate": gate})).text)
+    assert text.index("does not beat its control") < text.index("A bundle of")
+    assert "Gate: failed" in text
+    assert "not beyond doubt better than EASE" in text
+
+
+def test_a_gate_that_passed_leaves_the_first_line_alone(report, gate) -> None:
+    passed = {**gate, "status": "passed", "checks": gate["checks"][:1]}
+    assert headline({**report, "gate": passed}) == headline(report)
+    assert "keeps at least 90% of its teacher (98.2%" in render_html({**report, "gate": passed})
+
+
 def test_the_page_fetches_and_runs_nothing(report) -> None:
     page = render_html(report)
     reader = read(page)

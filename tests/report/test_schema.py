@@ -88,6 +88,32 @@ def test_nonsense_is_refused_by_name(report, path, value, message) -> None:
         validate_report(put(report, path, value))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["gate"], "passed", r"report\.gate is 'passed'; it must be an object"),
+        (
+            ["gate", "status"],
+            "fine",
+            r"report\.gate\.status is 'fine'; it must be passed or failed",
+        ),
+        (["gate", "status"], ..., r"report\.gate\.status is missing"),
+        (["gate", "checks", 1], 3, r"report\.gate\.checks\[1\] is 3"),
+        (["gate", "checks", 0, "rival"], ..., r"checks\[0\]\.rival is None"),
+        (["gate", "checks", 0, "measure"], "p", r"measure is 'p'; it must be ratio or difference"),
+        (["gate", "checks", 0, "status"], True, r"checks\[0\]\.status is True"),
+        (["gate", "checks", 0, "threshold"], None, r"threshold is None; it must be a number"),
+        (["gate", "checks", 0, "users"], 1.5, r"users is 1\.5"),
+        (["gate", "checks", 0, "ci95"], [2, 1], "the lower end comes first"),
+        (["gate", "checks", 0, "value"], ..., r"value is missing"),
+    ],
+)
+def test_nonsense_in_the_gate_is_refused(report, gate, path, value, message) -> None:
+    validate_report({**report, "gate": gate})
+    with pytest.raises(ReportError, match=message):
+        validate_report(put({**report, "gate": gate}, path, value))
+
+
 def test_both_files_are_written(report, tmp_path) -> None:
     json_path, html_path = write_report(report, tmp_path / "new" / "folder")
     document = json.loads(json_path.read_text(encoding="utf-8"))

@@ -84,6 +84,21 @@ def test_distill_as_text(cli, calls, events, tmp_path) -> None:
     assert calls[-1] == ("distill", events, None, out, "data settings", None, None)
 
 
+def test_a_failed_gate_ends_with_7_and_names_the_bundle(
+    cli, report, gate, events, tmp_path
+) -> None:
+    report["gate"] = gate
+    out = tmp_path / "my.bundle"
+    outcome = cli("distill", "--interactions", events, "--out", out)
+    assert outcome.code == 7
+    assert outcome.out.startswith("The gate failed. The student does not beat its control")
+    assert outcome.out.splitlines()[-2].split() == ["bundle", str(tmp_path / "my.bundle.failed")]
+    assert f"{out} was left as it was" in outcome.err
+    assert cli("distill", "--interactions", events, "--out", out, "--json").code == 7
+    gate["enforced"] = False
+    assert cli("distill", "--interactions", events, "--out", out).code == 0
+
+
 @pytest.mark.parametrize("option", ["--interactions", "--items", "--config"])
 def test_distill_refuses_a_file_that_is_not_there(cli, calls, events, option) -> None:
     outcome = cli("distill", "--interactions", events, "--out", "b", option, "nowhere.csv")

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.floors import Popularity, co_occurrence, interaction_counts
 from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.gate import closing_gate, gated_path
 from pocketrec_distill.pipeline.measure import (
     EngineScorer,
     append_and_rank_ms,
@@ -67,6 +69,9 @@ def distill(
 ) -> dict[str, Any]:
     """Train a teacher, distil a student, quantize, and write a verified bundle.
 
+    The run ends with the gate. A student that fails it is not written to `out` but beside it, under
+    the name that the report's `gate.bundle` says; see `gated_path`.
+
     Args:
         interactions: Table of interactions.
         items: Table of items with their text; None takes titles from the interactions' columns.
@@ -97,13 +102,16 @@ def distill(
         contents = shipping.shipped(next(v for v in variants if v.shipped))
         with run.timed("evaluate"):
             metrics = _evaluated(models, Engine(assemble(contents)))
+        gate = closing_gate(metrics["test"], config.gate, say)
+        out = gated_path(out, gate)
         with run.timed("bundle"):
-            size_bytes = _written(out, contents, metrics, config)
+            size_bytes = _written(out, contents, metrics, config, gate)
         return {
             "schema": REPORT_SCHEMA,
             **{s: {m: summarise(r) for m, r in by.items()} for s, by in metrics.items()},
             "retention": retention(metrics["test"]),
             "comparisons": comparisons(metrics["test"]),
+            "gate": {**gate.as_dict(), "bundle": out.name},
             "parameters": _parameters(models),
             "bundle_bytes": size_bytes,
             "latency_ms": _latency(models, Engine.open(out), shipping),
@@ -133,7 +141,9 @@ def _evaluated(models: RunModels, engine: Engine) -> Metrics:
     return {split: evaluate_all(scorers, queries) for split, queries in splits.items()}
 
 
-def _written(out: Path, contents: BundleContents, metrics: Metrics, config: DistillConfig) -> int:
+def _written(
+    out: Path, contents: BundleContents, metrics: Metrics, config: DistillConfig, gate: Gate
+) -> int:
     """Write the bundle with its metrics and provenance; returns its size in bytes."""
     shown = ("shipped", "teacher", "control", "sasrec", "ease", "popularity")
     measured = {
@@ -142,7 +152,12 @@ def _written(out: Path, contents: BundleContents, metrics: Metrics, config: Dist
     base = Path(config.llm.model).name
     contents = replace(
         contents,
-        metrics={"split": config.run.split, "ranking": "full, seen items excluded", **measured},
+        metrics={
+            "split": config.run.split,
+            "ranking": "full, seen items excluded",
+            "gate": gate.status,
+            **measured,
+        },
         provenance={"pocketrec": VERSION, "base_llm": base, "seed": config.run.seed},
     )
     return write_bundle(out, contents).size_bytes

@@ -4,9 +4,10 @@ import json
 from importlib.resources import files
 
 from pocketrec_distill.report import sections
-from pocketrec_distill.report.markup import Markup, element, join
+from pocketrec_distill.report.markup import Markup, element, join, row, table
 from pocketrec_distill.report.schema import Report, validate_report
 from pocketrec_distill.report.summary import headline, milliseconds_text, size_text
+from pocketrec_distill.report.verdict import sentence
 
 #: Nothing on the page may load or run anything; browsers that read this line hold it to that.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -98,6 +99,7 @@ def _sections(report: Report) -> list[Markup]:
     built = [
         sections.quality(report, "test", "Ranking quality on the test split"),
         sections.comparisons(report),
+        _gate(report),
         sections.quality(report, "validation", "Ranking quality on the validation split"),
         sections.latency(report),
         sections.parameters(report),
@@ -113,6 +115,28 @@ def _sections(report: Report) -> list[Markup]:
         if report.get(key):
             built.append(sections.facts(title, note, report[key]))
     return [*built, _configuration(report), _glossary()]
+
+
+def _gate(report: Report) -> Markup:
+    """Every check of the gate, in words."""
+    gate = report.get("gate")
+    if not gate:
+        return Markup()
+    rows = [
+        row(check["name"].replace("_", " "), check["status"], check["level"], sentence(check))
+        for check in gate["checks"]
+    ]
+    enforced = "is enforced" if gate["enforced"] else "is not enforced"
+    return element(
+        "section",
+        element("h2", f"Gate: {gate['status']}"),
+        element(
+            "p",
+            "Whether the student may be shipped, by paired bootstrap on the same test users; it "
+            f"{enforced} in this run. A check on level warn is told and decides nothing.",
+        ),
+        table(["Check", "Found", "Level", ""], rows, caption="Gate", class_="words"),
+    )
 
 
 def _configuration(report: Report) -> Markup:

@@ -23,6 +23,8 @@ MODELS = (
 METRICS = ("ndcg@10", "recall@10", "mrr@10", "coverage@10")
 INTERVAL = "ndcg@10_ci95"
 SPLITS = ("test", "validation")
+#: Of the gate and of each of its checks.
+STATUSES = ("passed", "failed", "undecided")
 
 Report = Mapping[str, Any]
 
@@ -49,6 +51,8 @@ def validate_report(report: Report) -> None:
         _check_named_comparison(row, f"report.comparisons[{index}]")
     _check_costs(report)
     _check_latency(_mapping(report, "latency_ms", "report"))
+    if "gate" in report:
+        _check_gate(_mapping(report, "gate", "report"))
 
 
 def _check_model(measured: Report, where: str) -> None:
@@ -94,6 +98,28 @@ def _check_latency(latency: Report) -> None:
         for quantile in ("median", "p95"):
             _number(timed, quantile, f"report.latency_ms.{model}", low=0.0)
     _number(latency, "ratio", "report.latency_ms", low=0.0)
+
+
+def _check_gate(gate: Report) -> None:
+    _choice(gate, "status", STATUSES, "report.gate")
+    for index, check in enumerate(_sequence(gate, "checks", "report.gate")):
+        where = f"report.gate.checks[{index}]"
+        if not isinstance(check, Mapping):
+            raise ReportError(f"{where} is {check!r}; it must be an object")
+        for name in ("name", "rival"):
+            if not isinstance(check.get(name), str):
+                raise ReportError(f"{where}.{name} is {check.get(name)!r}; it must be a name")
+        _choice(check, "measure", ("ratio", "difference"), where)
+        _choice(check, "status", STATUSES, where)
+        _number(check, "threshold", where)
+        _integer(check, "users", where)
+        if _get(check, "value", where) is not None:
+            _check_comparison(check, "value", where)
+
+
+def _choice(parent: Report, key: str, choices: Sequence[str], where: str) -> None:
+    if _get(parent, key, where) not in choices:
+        raise ReportError(f"{where}.{key} is {parent[key]!r}; it must be {' or '.join(choices)}")
 
 
 def _check_json(value: object, where: str) -> None:

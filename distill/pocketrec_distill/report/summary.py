@@ -1,23 +1,17 @@
 """What a report says in a few words: its headline, and the order and names of its models."""
 
+from pocketrec_distill.report.names import model_name
 from pocketrec_distill.report.schema import Report
+from pocketrec_distill.report.verdict import verdict
 
-_NAMES = {
-    "teacher": "Teacher",
-    "student_fp32": "Student, 32-bit",
-    "shipped": "Shipped bundle",
-    "control": "Control, no distillation",
-    "blend": "Blended teacher",
-    "sasrec": "SASRec on ids",
-    "ease": "EASE",
-    "itemitem": "Item to item",
-    "popularity": "Popularity",
-}
-
-
-def model_name(model: str) -> str:
-    """The name of a model's (or a stage's) key for a reader, for example `Shipped bundle`."""
-    return _NAMES.get(model, model[:1].upper() + model[1:].replace("_", " "))
+__all__ = [
+    "duration_text",
+    "headline",
+    "milliseconds_text",
+    "model_name",
+    "ranked_models",
+    "size_text",
+]
 
 
 def ranked_models(split: Report) -> list[str]:
@@ -54,13 +48,18 @@ def milliseconds_text(value_ms: float) -> str:
 
 
 def headline(report: Report) -> str:
-    """One sentence: what was shipped, how well it ranks, beside the teacher, and how fast."""
+    """What was shipped, how well it ranks, beside the teacher, and how fast.
+
+    What the gate found wrong comes first.
+    """
     shipped = report["test"]["shipped"]["ndcg@10"]
     retention, latency = report["retention"], report["latency_ms"]
     low, high = retention["ci95"]
-    return (
+    found = verdict(report["gate"]) if report.get("gate") else ""
+    told = (
         f"A bundle of {size_text(report['bundle_bytes'])} ranks at NDCG@10 {shipped:.3f} on the "
         f"test split: {retention['ratio']:.0%} of its teacher ({low:.0%} to {high:.0%}), "
         f"{latency['ratio']:,.0f} times faster, {milliseconds_text(latency['shipped']['median'])} "
         f"an answer."
     )
+    return f"{found} {told}" if found else told

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     EXTRA = 4
     DATA = 5
     FILES = 6
-    QUALITY = 7  # reserved: a retention gate that a bundle does not pass
+    QUALITY = 7  # the student did not pass its gate
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
     BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of stdout went away
 

@@ -15,6 +15,7 @@ from pocketrec_distill.config import (
 )
 from pocketrec_distill.data.settings import DataSettings, DropRule
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.gate import GateSettings
 from pocketrec_distill.settings import (
     DistillationSettings,
     LlmSettings,
@@ -42,6 +43,7 @@ CHANGED = DistillConfig(
     student=StudentSettings(width=32, heads=4, kv_heads=2, dropout=0.0),
     distillation=DistillationSettings(teacher_weight=0.0, temperature=2.0, max_label_bytes=1 << 40),
     item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
+    gate=GateSettings(enforce=False, retention=0.95, ease="fail", min_users=5),
 )
 
 
@@ -137,6 +139,8 @@ def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
         ("[item_tower]\nvocabulary = 20\n", r"\[item_tower\] vocabulary is 20"),
         ("[item_tower]\nwidth = 30\nblocks = 0\n", r"\[item_tower\] blocks is 0"),
         ("[item_tower]\nwidth = 6\n", r"\[item_tower\] width is 6"),
+        ("[gate]\ncontrol = 'no'\n", r"\[gate\] control is 'no'; choose fail, warn or off"),
+        ("[gate]\nenforce = 1\n", r"\[gate\] enforce is 1; it must be of type bool"),
         ("[run\n", "is no TOML file"),
         ("[run]\nseed = 1\nseed = 2\n", "is no TOML file"),
     ],

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pocketrec_distill.report import validate_report
+from pocketrec_distill.report import validate_report, write_report
 from pocketrec_runtime import Engine
 
 from .conftest import FinishedRun, Workplace, invoke
@@ -31,6 +31,30 @@ def test_report_holds_its_fixed_keys_and_lies_beside_the_run(finished: FinishedR
 def test_the_student_learns_the_rings(finished: FinishedRun) -> None:
     test = finished.report["test"]
     assert test["shipped"]["ndcg@10"] > 0.9 > 2 * test["popularity"]["ndcg@10"]
+
+
+def test_a_student_that_fails_the_gate_ends_with_7_beside_its_place(
+    finished: FinishedRun, tmp_path: Path
+) -> None:
+    """Nobody keeps 3 times of a teacher that is right: nothing is trained anew to find it out."""
+    place = finished.place
+    config = tmp_path / "config.toml"
+    asked = place.config.read_text(encoding="utf-8").replace("enforce = false", "retention = 3.0")
+    config.write_text(asked, encoding="utf-8")
+    out = tmp_path / "b"
+    again = Workplace(place.interactions, place.items, config, out, place.run_dir)
+    result = again.distill("--json")
+    assert result.exit_code == 7
+    assert not out.exists()
+    gate = json.loads(result.stdout)["gate"]
+    assert (gate["status"], gate["passed"], gate["bundle"]) == ("failed", False, "b.failed")
+    assert Engine.open(tmp_path / "b.failed").fingerprint == Engine.open(place.bundle).fingerprint
+    assert "gate: failed: The student keeps less than 300% of its teacher" in result.stderr
+    assert "seconds, peak memory" not in result.stderr
+    page = (place.run_dir / "report.html").read_text(encoding="utf-8")
+    assert "<h1>The gate failed." in page
+    # The other tests look at the report of the run that passed.
+    write_report(finished.report, place.run_dir)
 
 
 def test_every_stage_says_its_time_and_memory(finished: FinishedRun) -> None:

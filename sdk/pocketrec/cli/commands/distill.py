@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from pocketrec.cli.exits import ExitCode
 from pocketrec.cli.extras import require_extra
 from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, json_option
-from pocketrec.cli.output import emit, emit_json
+from pocketrec.cli.output import emit, emit_json, say
 from pocketrec.cli.reporting import report_text
 from pocketrec.cli.threads import let_threads_sleep
 
@@ -28,12 +29,15 @@ def command(
     run_dir: Path | None,
     seed: int | None,
     as_json: bool,
-) -> None:
+) -> ExitCode:
     """Fine-tune a teacher, distil a small student from it, and write a verified bundle.
 
     Tables are CSV, TSV, Parquet, or RecBole's .inter and .item files. A stopped run resumes at
     its last finished stage where the same --run-dir is given. The report goes there too, as
     report.json and report.html; without --run-dir into a folder NAME-report beside the bundle.
+
+    A student that fails the gate ([gate] in the settings) ends with exit code 7; its bundle is
+    written beside --out, as NAME.failed, and what stood at --out stays.
     """
     require_extra("distill")
     let_threads_sleep()
@@ -50,8 +54,13 @@ def command(
         seed=seed,
     )
     _, page = write_report(report, run_dir or out.with_name(f"{out.stem}-report"))
+    gate = report.get("gate", {})
+    failed = gate.get("enforced") and not gate["passed"]
     if as_json:
         emit_json("report", report)
-        return
-    emit(report_text(report))
-    emit(f"bundle  {out}\nreport  {page}")
+    else:
+        emit(report_text(report))
+        emit(f"bundle  {out.with_name(gate['bundle']) if gate else out}\nreport  {page}")
+    if failed:
+        say(f"Gate failed; {out} was left as it was.")
+    return ExitCode.QUALITY if failed else ExitCode.OK
