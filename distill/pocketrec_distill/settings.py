@@ -1,11 +1,12 @@
 """Sections of the configuration that belong to the pipeline; each is validated when made."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import DEFAULT_MODEL
 from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.training.settings import LOSSES, TrainSettings
 
 
 def _positive(section: str, settings: object, *names: str) -> None:
@@ -182,15 +183,41 @@ class DistillationSettings:
         temperature: Softens both distributions when above 1.
         max_label_bytes: Disk that cached teacher scores may take; beyond it only the newest
             positions of each history are labelled.
+        loss: What the student takes from the teacher's scores: "kl" over the whole catalogue,
+            "closure" (the teacher's best items, the student's own and drawn ones stand for the
+            rest), "ranking" (DLLM2Rec's weights), or "top-k" (the teacher's best items alone,
+            known to lose; for comparison). "auto" is "kl" up to 50,000 items, "closure" above.
+        candidates: The teacher's best items per position, where not all are taken.
+        own: The student's own top items that a closed set holds.
+        samples: Drawn items that a closed set holds.
     """
 
     teacher_weight: float = 0.7
     temperature: float = 1.0
     max_label_bytes: int = 1 << 30
+    loss: str = "auto"
+    candidates: int = 100
+    own: int = 50
+    samples: int = 1024
 
     def __post_init__(self) -> None:
-        _positive("distillation", self, "temperature", "max_label_bytes")
+        counts = ("candidates", "own", "samples")
+        _positive("distillation", self, "temperature", "max_label_bytes", *counts)
+        if self.loss not in LOSSES:
+            raise ConfigError(
+                f"[distillation] loss is {self.loss!r}; choose one of {', '.join(LOSSES)}"
+            )
+        if self.loss == "closure" and self.temperature != 1:
+            raise ConfigError(
+                f"[distillation] temperature is {self.temperature}; the loss closure needs 1"
+            )
         if not 0 <= self.teacher_weight <= 1:
             raise ConfigError(
                 f"[distillation] teacher_weight is {self.teacher_weight}; it must be in 0 to 1"
             )
+
+
+def distilling(training: TrainSettings, distillation: DistillationSettings) -> TrainSettings:
+    """The student's training with what it takes from the teacher."""
+    d = distillation
+    return replace(training, loss=d.loss, candidates=d.candidates, own=d.own, samples=d.samples)

@@ -24,8 +24,11 @@ from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.stages import RunDirectory
-from pocketrec_distill.training import TeacherLabels, TrainSettings, training_windows, write_labels
+from pocketrec_distill.settings import distilling
+from pocketrec_distill.training import TrainSettings, label, open_labels, training_windows
 from pocketrec_distill.training.loop import fit
+from pocketrec_distill.training.objective import Labels
+from pocketrec_distill.training.settings import FULL_CATALOGUE_ITEMS
 
 # Choices look at this many validation queries at most, and at no larger score matrix than this.
 MAX_CHOICE_QUERIES = 5_000
@@ -112,7 +115,7 @@ class RunModels:
         build: Callable[[], Model],
         settings: TrainSettings,
         key: Mapping[str, Any],
-        labels: TeacherLabels | None = None,
+        labels: Labels | None = None,
         batch: int = 128,
     ) -> Model:
         """A trained model: a stage that keeps its weights and its training curve."""
@@ -267,16 +270,19 @@ class RunModels:
         return Blend(parts, tuple(weights))
 
     @functools.cached_property
-    def labels(self) -> TeacherLabels:
-        """The blend's scores at every training position."""
+    def labels(self) -> Labels:
+        """The blend's scores at every training position; of its best items on large catalogues."""
         limit = self.config.distillation.max_label_bytes
-        blend, sequences = self.blend, self.sequences
+        blend, sequences, items = self.blend, self.sequences, self.data.items
+        candidates = 0 if items <= FULL_CATALOGUE_ITEMS else self.config.distillation.candidates
         folder = self.run.stage(
             "labels",
-            self.stage_key("llm", "student", "teacher", max_label_bytes=limit),
-            lambda folder: write_labels(blend, sequences, self.data.items, folder, limit),
+            self.stage_key(
+                "llm", "student", "teacher", max_label_bytes=limit, candidates=candidates
+            ),
+            lambda folder: label(blend, sequences, items, folder, limit, candidates),
         )
-        return TeacherLabels.open(folder)
+        return open_labels(folder)
 
     @functools.cached_property
     def student(self) -> Student:
@@ -285,7 +291,7 @@ class RunModels:
         return self._trained(
             "student",
             lambda: Student(self.data.items, self.shape, self.states, dropout),
-            self._student_training(),
+            distilling(self._student_training(), self.config.distillation),
             self.stage_key("llm", "student", "teacher", "distillation"),
             labels=self.labels,
         )

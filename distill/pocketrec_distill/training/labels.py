@@ -46,11 +46,21 @@ class TeacherLabels:
             (labelled, items), in the order in which the mask selects positions.
         """
         starts, ends = self.offsets[sequences], self.offsets[sequences + 1]
-        labelled = torch.from_numpy(ends - starts)
-        places = torch.arange(int(lengths.max()))[None, :]
-        mask = (places < lengths[:, None]) & (places >= (lengths - labelled)[:, None])
+        mask = label_mask(ends - starts, lengths)
         rows = [self.logits[start:end] for start, end in zip(starts, ends, strict=True)]
         return mask, torch.from_numpy(np.concatenate(rows).astype(np.float32))
+
+
+def label_mask(labelled: NDArray[np.int64], lengths: Tensor) -> Tensor:
+    """Which positions have a label, bool (sequences, longest), right-padded.
+
+    Args:
+        labelled: How many of the last positions of each sequence have one.
+        lengths: Positions of each, int64 (sequences,).
+    """
+    places = torch.arange(int(lengths.max()))[None, :]
+    first = lengths - torch.from_numpy(labelled)
+    return (places < lengths[:, None]) & (places >= first[:, None])
 
 
 def labelled_positions(lengths: Sequence[int], items: int, max_bytes: int) -> int:

@@ -1,4 +1,4 @@
-"""The training loop: full-catalogue losses at every position, early stopping on validation."""
+"""The training loop: a loss at every position, early stopping on validation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,57 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.models.base import PADDING, History, SequenceModel, pad
+from pocketrec_distill.models.base import History, SequenceModel
 from pocketrec_distill.progress import progress
-from pocketrec_distill.training.labels import TeacherLabels
-from pocketrec_distill.training.losses import full_catalogue_kl, hard_label_loss
+from pocketrec_distill.training.closure import Proposal
+from pocketrec_distill.training.objective import Examples, Labels, batch_loss, check_labels
+from pocketrec_distill.training.settings import TrainSettings
 from pocketrec_distill.training.windows import shuffled_batches
 
 GRADIENT_NORM = 1.0
 WARMUP_STEPS = 20
 # Scores of one step, positions times items: 160 MB each for logits, softmax and gradients.
 MAX_STEP_SCORES = 40_000_000
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How one model is trained.
-
-    Attributes:
-        epochs: Most passes over the data.
-        patience: Passes without a better validation NDCG@10 before training stops.
-        batch: Sequences per step.
-        learning_rate: AdamW's step size after a short linear warm-up.
-        weight_decay: AdamW's decay of matrices.
-        teacher_weight: Share of the teacher's KL in the loss, 0 to 1; the rest is hard labels.
-        temperature: Softens teacher and student in the KL.
-        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
-        average: Decay per step of a running average of the weights, which is what is validated
-            and kept (Polyak and Juditsky, 1992); 0 keeps the weights of the last step.
-        seed: Of shuffling and dropout.
-    """
-
-    epochs: int = 60
-    patience: int = 6
-    batch: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    teacher_weight: float = 0.9
-    temperature: float = 1.0
-    sequences: int = 0
-    average: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch", "learning_rate", "temperature"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.sequences < 0:
-            raise ConfigError(f"sequences is {self.sequences}; give 0 for all, or a limit above 0")
-        if not 0 <= self.average < 1:
-            raise ConfigError(f"average is {self.average}; it must be at least 0 and below 1")
-        if not 0 <= self.teacher_weight <= 1:
-            raise ConfigError(f"teacher_weight is {self.teacher_weight}; it must be in 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -74,45 +34,6 @@ class Epoch:
     def as_dict(self) -> dict[str, float]:
         """The form that stands in reports."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """What a model is trained on: sequences, and what stands beside their events."""
-
-    sequences: Sequence[History]
-    weights: Sequence[NDArray[np.float32]] | None
-    labels: TeacherLabels | None
-
-    def target_weights(self, indices: NDArray[np.int64]) -> Tensor | None:
-        """Weights of the targets of some sequences, one after the other; None where all are 1."""
-        if self.weights is None:
-            return None
-        return torch.from_numpy(np.concatenate([self.weights[index][1:] for index in indices]))
-
-
-def batch_loss(
-    model: SequenceModel,
-    examples: Examples,
-    indices: NDArray[np.int64],
-    settings: TrainSettings,
-) -> Tensor:
-    """Loss of one batch: hard labels, mixed with the teacher's KL where there are labels."""
-    labels = examples.labels
-    events = pad([examples.sequences[index] for index in indices])
-    inputs, targets = events[:, :-1], events[:, 1:]
-    known = targets != PADDING
-    table = model.item_vectors()
-    users = model(table[inputs.clamp_min(0)])
-    logits = users[known] @ table.T
-    loss = hard_label_loss(logits, targets[known], examples.target_weights(indices))
-    if labels is None or settings.teacher_weight == 0:
-        return loss
-    labelled, teacher_logits = labels.batch(indices, known.sum(dim=1))
-    if not len(teacher_logits):
-        return loss
-    distance = full_catalogue_kl(logits[labelled[known]], teacher_logits, settings.temperature)
-    return (1 - settings.teacher_weight) * loss + settings.teacher_weight * distance
 
 
 def _train_epoch(
@@ -130,7 +51,9 @@ def _train_epoch(
     model.train()
     losses = []
     lengths = [len(sequence) for sequence in examples.sequences]
-    batch = affordable_batch(settings.batch, max(lengths), items=len(model.item_vectors()))
+    with torch.no_grad():
+        columns = settings.step_columns(*model.item_vectors().shape)
+    batch = affordable_batch(settings.batch, max(lengths), columns)
     batches = list(shuffled_batches(lengths, batch, rng, settings.sequences))
     for indices in progress(batches, label=name, unit="batch"):
         loss = batch_loss(model, examples, indices, settings)
@@ -144,9 +67,9 @@ def _train_epoch(
     return float(np.mean(losses))
 
 
-def affordable_batch(batch: int, length: int, items: int) -> int:
-    """Sequences per step such that one score matrix of a step stays within MAX_STEP_SCORES."""
-    return max(1, min(batch, MAX_STEP_SCORES // (length * items)))
+def affordable_batch(batch: int, length: int, columns: int) -> int:
+    """Sequences per step such that its widest matrix stays within MAX_STEP_SCORES."""
+    return max(1, min(batch, MAX_STEP_SCORES // (length * columns)))
 
 
 def fit(
@@ -156,7 +79,7 @@ def fit(
     settings: TrainSettings,
     *,
     weights: Sequence[NDArray[np.float32]] | None = None,
-    labels: TeacherLabels | None = None,
+    labels: Labels | None = None,
     name: str = "train",
 ) -> list[Epoch]:
     """Train `model` in place and leave it at its best epoch.
@@ -186,7 +109,8 @@ def fit(
     warmup = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / WARMUP_STEPS)
     )
-    examples = Examples(sequences, weights, labels)
+    check_labels(labels, settings)
+    examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
     best, best_state = -1.0, _trained_state(model)
@@ -215,6 +139,17 @@ def fit(
             break
     model.load_state_dict(best_state, strict=False)
     return curve
+
+
+@torch.no_grad()
+def _proposal(
+    model: SequenceModel, sequences: Sequence[History], settings: TrainSettings
+) -> Proposal | None:
+    """Where negatives come from; None for a catalogue that every step scores whole."""
+    items = len(model.item_vectors())
+    if not settings.samples_catalogue(items):
+        return None
+    return Proposal.from_sequences(sequences, items)
 
 
 class Averaged:

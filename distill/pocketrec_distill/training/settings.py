@@ -1,0 +1,79 @@
+"""How one model is trained."""
+
+from dataclasses import dataclass
+
+from pocketrec_distill.errors import ConfigError
+
+FULL_CATALOGUE_ITEMS = 50_000
+"""Up to here every step scores every item; a larger catalogue is stood for by a closed set."""
+
+LOSSES = ("auto", "kl", "closure", "ranking", "top-k")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How one model is trained.
+
+    Attributes:
+        epochs: Most passes over the data.
+        patience: Passes without a better validation NDCG@10 before training stops.
+        batch: Sequences per step.
+        learning_rate: AdamW's step size after a short linear warm-up.
+        weight_decay: AdamW's decay of matrices.
+        teacher_weight: Share of the teacher's KL in the loss, 0 to 1; the rest is hard labels.
+        temperature: Softens teacher and student in the KL.
+        loss: One of `LOSSES`: what the student takes from the teacher. "auto" is "kl" up to
+            `FULL_CATALOGUE_ITEMS` items and "closure" above.
+        candidates: The teacher's best items per position, where not all are taken.
+        own: The student's own top items in a closed set.
+        samples: Drawn items in a closed set, for hard labels too.
+        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        average: Decay per step of a running average of the weights, which is what is validated
+            and kept (Polyak and Juditsky, 1992); 0 keeps the weights of the last step.
+        seed: Of shuffling and dropout.
+    """
+
+    epochs: int = 60
+    patience: int = 6
+    batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    teacher_weight: float = 0.9
+    temperature: float = 1.0
+    loss: str = "auto"
+    candidates: int = 100
+    own: int = 50
+    samples: int = 1024
+    sequences: int = 0
+    average: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive = ("epochs", "patience", "batch", "learning_rate", "temperature")
+        for name in (*positive, "candidates", "own", "samples"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.sequences < 0:
+            raise ConfigError(f"sequences is {self.sequences}; give 0 for all, or a limit above 0")
+        if not 0 <= self.average < 1:
+            raise ConfigError(f"average is {self.average}; it must be at least 0 and below 1")
+        if not 0 <= self.teacher_weight <= 1:
+            raise ConfigError(f"teacher_weight is {self.teacher_weight}; it must be in 0 to 1")
+        if self.loss not in LOSSES:
+            raise ConfigError(f"loss is {self.loss!r}; choose one of {', '.join(LOSSES)}")
+
+    def kind(self, items: int) -> str:
+        """The loss for a catalogue of `items`, "auto" resolved."""
+        if self.loss != "auto":
+            return self.loss
+        return "kl" if items <= FULL_CATALOGUE_ITEMS else "closure"
+
+    def samples_catalogue(self, items: int) -> bool:
+        """Whether a step looks at a closed set instead of the whole catalogue."""
+        return items > FULL_CATALOGUE_ITEMS or self.kind(items) == "closure"
+
+    def step_columns(self, items: int, width: int) -> int:
+        """Numbers held per position of a step, in the widest matrix."""
+        if not self.samples_catalogue(items):
+            return items
+        return max(self.samples, (self.candidates + self.own + 1) * width)

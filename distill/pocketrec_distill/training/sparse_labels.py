@@ -1,0 +1,190 @@
+"""Teacher scores of a few candidates per position: what a large catalogue, or a reranker, gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.models.base import Floats, History, PositionScorer
+from pocketrec_distill.progress import progress
+from pocketrec_distill.training.labels import (
+    TeacherLabels,
+    label_counts,
+    label_mask,
+    write_labels,
+)
+
+NO_CANDIDATE = -1
+# Teacher scores held at once while labelling: 160 MB.
+_MAX_SCORES = 40_000_000
+_FLOAT16_MAX = 65504.0
+
+
+@dataclass(frozen=True)
+class SparseBatch:
+    """Sparse labels of some positions.
+
+    Attributes:
+        candidates: Item indices int64 (positions, candidates); NO_CANDIDATE where there is none.
+        logits: Teacher's scores float32 of the same shape; -inf where there is no candidate.
+        rest: Teacher's log sum of exp over all other items, float32 (positions,); -inf if unknown.
+    """
+
+    candidates: Tensor
+    logits: Tensor
+    rest: Tensor
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+
+@dataclass(frozen=True)
+class SparseTeacherLabels:
+    """Teacher scores of candidates, at the newest positions of each training sequence.
+
+    Attributes:
+        candidates: Item indices int32 (labelled positions, candidates), best first;
+            NO_CANDIDATE where a position has fewer.
+        logits: Teacher's scores of them, float16, the same shape; ignored without candidate.
+        rest: Teacher's log sum of exp over all other items, float32 (labelled positions,); -inf
+            where the teacher scored the candidates only.
+        offsets: int64 (sequences + 1,), as in `TeacherLabels`.
+    """
+
+    candidates: NDArray[np.int32]
+    logits: NDArray[np.float16]
+    rest: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        rows = int(self.offsets[-1])
+        if self.candidates.shape != self.logits.shape or len(self.candidates) != rows:
+            raise ConfigError(
+                f"sparse labels have candidates {self.candidates.shape} and logits "
+                f"{self.logits.shape} for {rows} positions; write them again"
+            )
+        if self.rest.shape != (rows,):
+            raise ConfigError(
+                f"sparse labels have rest {self.rest.shape}; it must be ({rows},): write them again"
+            )
+
+    @classmethod
+    def open(cls, folder: Path) -> "SparseTeacherLabels":
+        """Open what `save` or `write_sparse_labels` wrote; the arrays stay on disk."""
+        parts = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+        return cls(*parts)
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays as .npy files into `folder`."""
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", np.ascontiguousarray(getattr(self, name)))
+
+    def batch(self, sequences: NDArray[np.int64], lengths: Tensor) -> tuple[Tensor, SparseBatch]:
+        """Labels of some sequences; see `TeacherLabels.batch` for the mask."""
+        starts, ends = self.offsets[sequences], self.offsets[sequences + 1]
+        mask = label_mask(ends - starts, lengths)
+        rows = np.concatenate([np.arange(a, b) for a, b in zip(starts, ends, strict=True)])
+        candidates = torch.from_numpy(self.candidates[rows].astype(np.int64))
+        logits = torch.from_numpy(self.logits[rows].astype(np.float32))
+        logits = logits.masked_fill(candidates == NO_CANDIDATE, -torch.inf)
+        return mask, SparseBatch(candidates, logits, torch.from_numpy(self.rest[rows]))
+
+
+_ARRAYS = ("candidates", "logits", "rest", "offsets")
+
+
+def best_candidates(
+    scores: Floats, count: int
+) -> tuple[NDArray[np.int32], NDArray[np.float16], NDArray[np.float32]]:
+    """The best `count` items of each row, best first, their scores, and the log sum of the others.
+
+    Args:
+        scores: Teacher's scores float32 (positions, items); more items than `count`.
+        count: Candidates per position.
+    """
+    rows = np.arange(len(scores))[:, None]
+    best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    best = best[rows, np.argsort(-scores[rows, best], axis=1, kind="stable")]
+    # Beyond float16 a logit would become infinite, and the loss NaN.
+    logits = np.clip(scores[rows, best], -_FLOAT16_MAX, _FLOAT16_MAX)
+    others = np.array(scores, dtype=np.float32)
+    others[rows, best] = -np.inf
+    rest = torch.logsumexp(torch.from_numpy(others), dim=1).numpy()
+    return best.astype(np.int32), logits.astype(np.float16), rest
+
+
+def write_sparse_labels(
+    teacher: PositionScorer,
+    sequences: Sequence[History],
+    items: int,
+    folder: Path,
+    *,
+    candidates: int,
+    max_bytes: int,
+) -> None:
+    """Label the newest positions with the teacher's best candidates, as many as `max_bytes` holds.
+
+    At no time are scores of more than a few sequences in memory.
+    """
+    count = min(candidates, items - 1)
+    # A candidate takes 6 bytes, the budget counts 2 for each column.
+    counts = label_counts([len(s) - 1 for s in sequences], 3 * count + 2, max_bytes)
+    newest = int(counts.max())
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    found = _on_disk(folder, offsets, count)
+    labelled = np.flatnonzero(counts)
+    batch = max(1, _MAX_SCORES // (newest * items))
+    with progress(total=len(labelled), label="teacher labels", unit="sequence") as bar:
+        for start in range(0, len(labelled), batch):
+            chunk = labelled[start : start + batch]
+            scores = teacher.position_scores([sequences[i][:-1] for i in chunk], newest)
+            rows = slice(offsets[chunk[0]], offsets[chunk[-1] + 1])
+            best, logits, rest = best_candidates(scores, count)
+            found.candidates[rows], found.logits[rows], found.rest[rows] = best, logits, rest
+            bar.update(len(chunk))
+
+
+def _on_disk(folder: Path, offsets: NDArray[np.int64], count: int) -> SparseTeacherLabels:
+    """Empty labels whose arrays are the files themselves."""
+    rows = int(offsets[-1])
+    np.save(folder / "offsets.npy", offsets)
+
+    def array(name: str, kind: type[np.generic], *shape: int) -> NDArray[Any]:
+        path = folder / f"{name}.npy"
+        return np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+
+    return SparseTeacherLabels(
+        array("candidates", np.int32, rows, count),
+        array("logits", np.float16, rows, count),
+        array("rest", np.float32, rows),
+        offsets,
+    )
+
+
+def label(
+    teacher: PositionScorer,
+    sequences: Sequence[History],
+    items: int,
+    folder: Path,
+    max_bytes: int,
+    candidates: int = 0,
+) -> None:
+    """Write dense labels, or sparse ones where `candidates` is above 0."""
+    if not candidates:
+        write_labels(teacher, sequences, items, folder, max_bytes)
+        return
+    write_sparse_labels(
+        teacher, sequences, items, folder, candidates=candidates, max_bytes=max_bytes
+    )
+
+
+def open_labels(folder: Path) -> TeacherLabels | SparseTeacherLabels:
+    """Labels of either kind, by what stands in `folder`."""
+    sparse = (folder / "candidates.npy").is_file()
+    return SparseTeacherLabels.open(folder) if sparse else TeacherLabels.open(folder)
