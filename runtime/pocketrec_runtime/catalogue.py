@@ -1,20 +1,24 @@
 """The items that a bundle can rank: ids, vectors, biases, popularity and display columns."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.packed import (
+    Column,
+    ColumnValue,
+    PackedIds,
+    Postings,
+    check_text,
+    pack_column,
+)
 
-ColumnValue = str | int | float | tuple[str, ...] | None
 INT8_MAX = 127
-MAX_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,16 +28,17 @@ class Catalogue:
     The vector of item i is `rows[i] * scales[i]`, or `rows[i]` where rows are float32.
 
     Attributes:
-        ids: n unique, non-empty strings, without NUL and encodable as UTF-8.
+        ids: n unique, non-empty strings, without NUL and encodable as UTF-8; kept packed, as any
+            sequence of them.
         rows: (n, width), int8 in [-127, 127] or finite float32.
         scales: (n,) float32, finite and at least 0; None if and only if rows are float32.
         bias: (n,) float32, finite: added to an item's score.
         popularity: (n,) float32: share of training interactions; sums to 1, or is all 0.
         columns: Column name -> n values, each a string, a finite number, None, or strings in a
-            sequence. "title" is always there and holds strings or None.
+            sequence. "title" is always there and holds strings or None. Kept packed.
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     rows: NDArray[np.int8] | NDArray[np.float32]
     scales: NDArray[np.float32] | None
     bias: NDArray[np.float32]
@@ -41,7 +46,7 @@ class Catalogue:
     columns: Mapping[str, Sequence[ColumnValue]]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ids", _checked_ids(self.ids))
+        object.__setattr__(self, "ids", PackedIds.pack(self.ids))
         object.__setattr__(self, "columns", _checked_columns(self.columns, len(self.ids)))
         self._check_arrays()
 
@@ -65,7 +70,11 @@ class Catalogue:
 
     def index_of(self, item_id: str) -> int | None:
         """The index of an item, or None where the catalogue does not hold it."""
-        return self._index.get(item_id)
+        return self._packed_ids.index_of(item_id)
+
+    def indices_of(self, item_ids: Sequence[str]) -> list[int]:
+        """The index of each id, -1 where the catalogue does not hold it; fast for many."""
+        return self._packed_ids.indices_of(item_ids)
 
     def postings(self, column: str) -> Mapping[ColumnValue, NDArray[np.int64]]:
         """Column value -> ascending int64 indices of the items that have it; made once per column.
@@ -77,15 +86,19 @@ class Catalogue:
             names = ", ".join(sorted(self.columns))
             raise InputError(f"no column {column!r} in the catalogue; there are: {names}")
         if column not in self._postings:
-            self._postings[column] = _invert(self.columns[column])
+            self._postings[column] = self._packed_columns[column].postings()
         return self._postings[column]
 
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {item_id: index for index, item_id in enumerate(self.ids)}
+    @property
+    def _packed_ids(self) -> PackedIds:
+        return cast("PackedIds", self.ids)
+
+    @property
+    def _packed_columns(self) -> Mapping[str, Column]:
+        return cast("Mapping[str, Column]", self.columns)
 
     @cached_property
-    def _postings(self) -> dict[str, dict[ColumnValue, NDArray[np.int64]]]:
+    def _postings(self) -> dict[str, Postings]:
         return {}
 
     def _check_arrays(self) -> None:
@@ -136,67 +149,20 @@ def quantize_rows(
     return rows, scales.astype(np.float32)
 
 
-def _checked_ids(ids: Sequence[str]) -> tuple[str, ...]:
-    ids = tuple(ids)
-    for index, item_id in enumerate(ids):
-        if not isinstance(item_id, str) or not item_id:
-            raise InputError(f"item id {index} is {item_id!r}; ids are non-empty strings")
-    _check_text("item ids", ids)
-    if len(set(ids)) != len(ids):
-        (twice, _), *_ = Counter(ids).most_common(1)
-        raise InputError(f"item id {twice!r} stands twice; ids are unique")
-    return ids
-
-
-def _checked_columns(
-    columns: Mapping[str, Sequence[ColumnValue]], n: int
-) -> dict[str, tuple[ColumnValue, ...]]:
+def _checked_columns(columns: Mapping[str, Sequence[ColumnValue]], n: int) -> dict[str, Column]:
     if "title" not in columns:
         raise InputError("columns lack 'title'; give one title (or None) per item")
-    _check_text("column names", tuple(columns))
+    check_text("column names", columns)
     return {name: _checked_column(name, values, n) for name, values in columns.items()}
 
 
-def _checked_column(name: str, values: Sequence[ColumnValue], n: int) -> tuple[ColumnValue, ...]:
+def _checked_column(name: str, values: Sequence[ColumnValue], n: int) -> Column:
     if isinstance(values, str) or len(values) != n:
         raise InputError(f"column {name!r} has {len(values)} values; {n} items need {n}")
-    checked = tuple(_checked_value(name, index, value) for index, value in enumerate(values))
-    texts = [text for value in checked if value is not None for text in _texts(value)]
-    _check_text(f"column {name!r}", texts)
-    if name == "title" and not all(value is None or isinstance(value, str) for value in checked):
+    column = pack_column(name, values)
+    if name == "title" and not column.is_text:
         raise InputError("column 'title' holds something else than strings and None")
-    return checked
-
-
-def _checked_value(name: str, index: int, value: ColumnValue) -> ColumnValue:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and isfinite(value):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER:
-        return value
-    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise InputError(
-        f"column {name!r} holds {value!r} at item {index}; values are strings, finite numbers "
-        "(integers of 63 bits), None, or lists of strings"
-    )
-
-
-def _texts(value: ColumnValue) -> tuple[str, ...]:
-    if isinstance(value, tuple):
-        return value
-    return (value,) if isinstance(value, str) else ()
-
-
-def _check_text(what: str, texts: Sequence[str]) -> None:
-    joined = "".join(texts)
-    if "\0" in joined:
-        raise InputError(f"{what} hold a NUL character; remove it")
-    try:
-        joined.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"{what} hold a lone surrogate; give text that UTF-8 can say") from error
+    return column
 
 
 def _check_vector(name: str, values: NDArray[np.float32], n: int, low: float | None = None) -> None:
@@ -210,11 +176,3 @@ def _check_vector(name: str, values: NDArray[np.float32], n: int, low: float | N
 def _check_finite(name: str, values: NDArray[Any]) -> None:
     if not np.isfinite(values).all():
         raise InputError(f"{name} hold NaN or infinity; give finite numbers")
-
-
-def _invert(values: Sequence[ColumnValue]) -> dict[ColumnValue, NDArray[np.int64]]:
-    postings: dict[ColumnValue, list[int]] = {}
-    for index, value in enumerate(values):
-        for key in dict.fromkeys(value) if isinstance(value, tuple) else (value,):
-            postings.setdefault(key, []).append(index)
-    return {value: np.array(indices) for value, indices in postings.items()}

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_runtime.catalogue import Catalogue, ColumnValue
+from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.packed import ColumnValue
 
 Filters = Mapping[str, Collection[ColumnValue]]
 """Column -> allowed values; an item passes where it has one of them in every column."""
@@ -30,19 +31,20 @@ def resolve(
     """
     if isinstance(ids, str | bytes):
         raise InputError(f"{what} is one {type(ids).__name__}; give a sequence of item ids")
-    known: list[int] = []
-    unknown: dict[str, None] = {}
+    if set(map(type, ids)) != {str}:
+        _check_strings(ids, what)
+    distinct = list(dict.fromkeys(ids))
+    indices = dict(zip(distinct, catalogue.indices_of(distinct), strict=True))
+    known = [index for item_id in ids if (index := indices[item_id]) >= 0]
+    return known, tuple(item_id for item_id, index in indices.items() if index < 0)
+
+
+def _check_strings(ids: Sequence[str], what: str) -> None:
     for place, item_id in enumerate(ids):
         if not isinstance(item_id, str):
             raise InputError(
                 f"{what}[{place}] is {item_id!r}, a {type(item_id).__name__}; item ids are strings"
             )
-        index = catalogue.index_of(item_id)
-        if index is None:
-            unknown[item_id] = None
-        else:
-            known.append(index)
-    return known, tuple(unknown)
 
 
 def filter_mask(catalogue: Catalogue, filters: Filters | None) -> NDArray[np.bool_] | None:

@@ -304,7 +304,7 @@ def replace(bundle_dir, name, change):
         ("catalogue/ids.json", lambda ids: [*ids[:4], "\ud800"], "lone surrogate"),
         ("catalogue/ids.json", lambda _: {"a": 1}, "no list"),
         ("catalogue/ids.json", lambda _: b"[", "ids.json is not the JSON"),
-        ("catalogue/columns.json", lambda _: [], "no object of lists"),
+        ("catalogue/columns.json", lambda _: [], "columns.json is not the JSON"),
         ("catalogue/columns.json", lambda c: {**c, "x": "abcde"}, "no object of lists"),
         ("catalogue/columns.json", lambda c: {"year": c["year"]}, "title"),
         ("catalogue/columns.json", lambda c: {**c, "x": [1]}, "1 values"),

@@ -1,6 +1,6 @@
 """Contents to files and back; no file is touched here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from pocketrec_runtime.bundle.strict_json import Fields
 from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import BundleFormatError, InputError
+from pocketrec_runtime.packed import Column, ColumnValue, PackedIds, pack_column
 
 _INT8 = np.dtype("i1")
 _FLOAT32 = np.dtype("<f4")
@@ -25,7 +26,7 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
     blobs = {
         names.USER_TOWER: contents.user_tower,
         names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
-        names.COLUMNS: strict_json.dump(catalogue.columns, names.COLUMNS),
+        names.COLUMNS: _encode_columns(catalogue.columns),
         names.BIAS: _raw(catalogue.bias, _FLOAT32),
         names.POPULARITY: _raw(catalogue.popularity, _FLOAT32),
         names.CALIBRATION: _encode_calibration(contents.calibration),
@@ -77,13 +78,30 @@ def _decode_catalogue(manifest: Manifest, blobs: Mapping[str, bytes]) -> Catalog
         rows, scales = _array(blobs, names.ROWS_FLOAT32, _FLOAT32, (n, width)), None
     bias = _array(blobs, names.BIAS, _FLOAT32, (n,))
     popularity = _array(blobs, names.POPULARITY, _FLOAT32, (n,))
-    ids = strict_json.parse(blobs[names.IDS], names.IDS)
+    ids = _decode_ids(blobs[names.IDS], n)
+    columns = _decode_columns(blobs[names.COLUMNS])
+    return Catalogue(ids, rows, scales, bias, popularity, columns)
+
+
+def _encode_columns(columns: Mapping[str, Sequence[ColumnValue]]) -> bytes:
+    values = {name: list(column) for name, column in columns.items()}
+    return strict_json.dump(values, names.COLUMNS)
+
+
+def _decode_ids(data: bytes, n: int) -> PackedIds:
+    ids = strict_json.parse(data, names.IDS, bounded=False)
     if not isinstance(ids, list) or len(ids) != n:
         raise BundleFormatError(f"{names.IDS} is no list of the manifest's {n} items")
-    columns = strict_json.parse(blobs[names.COLUMNS], names.COLUMNS)
-    if not isinstance(columns, dict) or not all(isinstance(c, list) for c in columns.values()):
-        raise BundleFormatError(f"{names.COLUMNS} is no object of lists")
-    return Catalogue(tuple(ids), rows, scales, bias, popularity, columns)
+    return PackedIds.pack(ids)
+
+
+def _decode_columns(data: bytes) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    for name, values in strict_json.members(data, names.COLUMNS):
+        if not isinstance(values, list):
+            raise BundleFormatError(f"{names.COLUMNS} is no object of lists")
+        columns[name] = pack_column(name, values)
+    return columns
 
 
 def _encode_calibration(calibration: Calibration) -> bytes:

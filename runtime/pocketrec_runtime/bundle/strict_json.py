@@ -2,14 +2,21 @@
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from pocketrec_runtime.catalogue import MAX_INTEGER
 from pocketrec_runtime.errors import BundleFormatError, InputError
+from pocketrec_runtime.packed import MAX_INTEGER
 
 
-def parse(data: bytes, name: str) -> Any:
+def parse(data: bytes, name: str, *, bounded: bool = True) -> Any:
     """The value of a JSON file.
+
+    Args:
+        data: Its bytes.
+        name: Its name, for messages.
+        bounded: Whether to refuse numbers out of bounds here; otherwise the caller does, which
+            is much faster for a large file.
 
     Raises:
         BundleFormatError: Not UTF-8, not JSON, a key twice in one object, NaN or infinity, an
@@ -20,8 +27,8 @@ def parse(data: bytes, name: str) -> Any:
             data.decode("utf-8"),
             object_pairs_hook=_unique_keys,
             parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_bounded,
+            parse_float=_finite if bounded else None,
+            parse_int=_bounded if bounded else None,
         )
         if b"\\ud" in data or b"\\uD" in data:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -30,6 +37,36 @@ def parse(data: bytes, name: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise BundleFormatError(f"{name} is not the JSON it should be: {error}") from error
     return value
+
+
+def members(data: bytes, name: str) -> Iterator[tuple[str, Any]]:
+    """Key and value of each member of a JSON object, so that one value at a time is in memory.
+
+    Numbers and lone surrogates in values are the caller's to check.
+
+    Raises:
+        BundleFormatError: As `parse`; also where the value is no object.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    seen: set[str] = set()
+    try:
+        text = data.decode("utf-8")
+        at = _after(text, 0, "{")
+        closed = text.startswith("}", at)
+        while not closed:
+            key, at = decoder.raw_decode(text, at)
+            if not isinstance(key, str) or key in seen:
+                raise ValueError(f"key {str(key)[:60]!r} is no string or stands twice")
+            value, at = decoder.raw_decode(text, _after(text, at, ":"))
+            seen.add(key)
+            yield key, value
+            del value
+            closed = text.startswith("}", _blank(text, at))
+            at = _blank(text, at) if closed else _after(text, at, ",")
+        if _blank(text, at + 1) != len(text):
+            raise ValueError("something stands after its end")
+    except (ValueError, RecursionError) as error:
+        raise BundleFormatError(f"{name} is not the JSON it should be: {error}") from error
 
 
 def dump(value: object, name: str, indent: int | None = None) -> bytes:
@@ -110,6 +147,21 @@ class Fields:
     def _wrong(self, key: str, value: object, expected: str) -> NoReturn:
         shown = repr(value)[:60]
         raise BundleFormatError(f"{self._name}: {key} is {shown}; it must be {expected}")
+
+
+def _blank(text: str, at: int) -> int:
+    """Where the blanks that JSON allows end."""
+    while at < len(text) and text[at] in " \t\n\r":
+        at += 1
+    return at
+
+
+def _after(text: str, at: int, mark: str) -> int:
+    """Where the value after a mark starts."""
+    at = _blank(text, at)
+    if not text.startswith(mark, at):
+        raise ValueError(f"{mark!r} is missing at character {at}")
+    return _blank(text, at + 1)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
