@@ -7,7 +7,13 @@ from pocketrec_distill.data.impressions import Impressions
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable, item_table
 from pocketrec_distill.data.settings import DataSettings, DropRule
-from pocketrec_distill.data.split import Queries, Split, global_temporal, leave_one_out
+from pocketrec_distill.data.split import (
+    Queries,
+    Split,
+    global_temporal,
+    leave_one_out,
+    split_by,
+)
 from pocketrec_distill.data.tables import read_table
 
 __all__ = [
@@ -26,4 +32,5 @@ __all__ = [
     "item_table",
     "leave_one_out",
     "read_table",
+    "split_by",
 ]

@@ -49,6 +49,10 @@ class DataSettings:
     """How tables are read and cleaned. An empty column name means: find it by well-known names.
 
     Attributes:
+        format: Published format of the data, such as "movielens-1m" or "online-retail"; empty
+            reads plain tables, and tells a folder's format by the names of its files.
+        baskets: Events of one user at one time are one basket: leave-one-out holds out the whole
+            last one. Formats that have baskets set it.
         user: Column of user ids.
         item: Column of item ids, in the interactions.
         time: Column of times or positions; without one, the order of rows is the order of events.
@@ -66,6 +70,8 @@ class DataSettings:
         drop: Rows to leave out first.
     """
 
+    format: str = ""
+    baskets: bool = False
     user: str = ""
     item: str = ""
     time: str = ""
@@ -135,6 +141,7 @@ def _checked(key: str, value: Any) -> Any:
         "user_core": (int,),
         "item_core": (int,),
         "known_items_only": (bool,),
+        "baskets": (bool,),
     }
     wanted = kinds.get(key, (str,))
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):

@@ -65,11 +65,17 @@ def _queries(candidates: Sequence[tuple[int, History, int]]) -> Queries:
     )
 
 
-def leave_one_out(interactions: Interactions, min_events: int = MIN_EVENTS) -> Split:
+def leave_one_out(
+    interactions: Interactions, min_events: int = MIN_EVENTS, *, baskets: bool = False
+) -> Split:
     """Last event = test, second last = validation, the rest = training.
 
     Users with fewer than `min_events` events train only. An event whose item already stands in
-    its history is not evaluated. Test histories hold all but the last event.
+    its history is not evaluated. Test histories hold all before the last event.
+
+    With `baskets`, all events of a user at one time are one: the whole last basket is held out,
+    the first item in it that is new to the user is asked for, and no item of it stands in the
+    history. A user then needs `min_events` baskets.
 
     Raises:
         DataError: `min_events` is below 3, so that a query could have no history.
@@ -78,14 +84,29 @@ def leave_one_out(interactions: Interactions, min_events: int = MIN_EVENTS) -> S
         raise DataError(f"min_events is {min_events}; leave-one-out needs at least 3 events")
     offsets, items = interactions.histories()
     ends, validation, test = offsets[1:].copy(), [], []
-    for user, (start, end) in enumerate(pairwise(offsets)):
-        events = items[start:end]
-        if len(events) < min_events:
+    for user, (start, end) in enumerate(pairwise(offsets.tolist())):
+        starts = _basket_starts(interactions.times[start:end]) if baskets else range(end - start)
+        if len(starts) < min_events:
             continue
-        ends[user] -= 2
-        validation.append((user, events[:-2], int(events[-2])))
-        test.append((user, events[:-1], int(events[-1])))
+        last_but_one, last = start + starts[-2], start + starts[-1]
+        ends[user] = last_but_one
+        validation.append((user, *_asked(items, start, last_but_one, last)))
+        test.append((user, *_asked(items, start, last, end)))
     return Split(*_training(interactions, offsets[:-1], ends), _queries(validation), _queries(test))
+
+
+def _basket_starts(times: NDArray[np.float64]) -> Sequence[int]:
+    """Place of the first event of each basket among one user's times."""
+    starts: list[int] = np.flatnonzero(np.diff(times, prepend=-np.inf)).tolist()
+    return starts
+
+
+def _asked(items: History, start: int, opens: int, closes: int) -> tuple[History, int]:
+    """History before `opens`, and the first item up to `closes` that is new; else the first."""
+    history = items[start:opens]
+    during = items[opens:closes].tolist()
+    seen = set(history.tolist())
+    return history, next((item for item in during if item not in seen), during[0])
 
 
 def global_temporal(
@@ -143,7 +164,24 @@ def _period(
     """One candidate per user with events before and in a period: the first new item in it."""
     asked = np.flatnonzero((opens > starts) & (closes > opens))
     for user in asked.tolist():
-        history = items[starts[user] : opens[user]]
-        during = items[opens[user] : closes[user]].tolist()
-        seen = set(history.tolist())
-        yield user, history, next((item for item in during if item not in seen), during[0])
+        yield user, *_asked(items, int(starts[user]), int(opens[user]), int(closes[user]))
+
+
+def split_by(name: str, interactions: Interactions, *, baskets: bool = False) -> Split:
+    """The split of a name: leave-one-out, or temporal, which baskets cannot leak through.
+
+    Raises:
+        DataError: No split has this name, or it leaves nothing to train on.
+    """
+    if name == "leave-one-out":
+        return leave_one_out(interactions, baskets=baskets)
+    if name == "temporal":
+        return global_temporal(interactions)
+    raise DataError(f"no split is called {name!r}; choose leave-one-out or temporal")
+
+
+def shared_times(interactions: Interactions) -> float:
+    """Share of the events that have another event of the same user at the same time."""
+    same = (np.diff(interactions.users) == 0) & (np.diff(interactions.times) == 0)
+    beside = np.concatenate(([False], same)) | np.concatenate((same, [False]))
+    return float(beside.mean()) if len(interactions) else 0.0

@@ -13,11 +13,13 @@ from pocketrec_runtime.errors import MissingExtraError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RECBOLE_TYPE", "arrow", "read_table"]
+__all__ = ["RECBOLE_TYPE", "TEXT_ENDINGS", "arrow", "read_table"]
 
 _RECBOLE = (".inter", ".item", ".user", ".kg", ".link")
 _DELIMITED = (".csv", ".tsv", ".txt", ".dat", *_RECBOLE)
 _PARQUET = (".parquet", ".pq")
+# Kinds of files whose encoding matters.
+TEXT_ENDINGS = _DELIMITED
 
 # What pandas calls row labels that have no name.
 _ROW_LABELS = re.compile(r"__index_level_\d+__")

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from pocketrec_distill.data import DataSettings, Queries, clean, read_table
+from pocketrec_distill.data import DataSettings, Queries, clean, split_by
+from pocketrec_distill.data.inputs import read_inputs
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.metrics import summarise
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.measure import EngineScorer
-from pocketrec_distill.pipeline.prepare import SPLITS
 from pocketrec_runtime import Engine
 
 
@@ -28,10 +28,13 @@ def evaluate_bundle(
         DataError: The table cannot be read, or has no event to evaluate.
     """
     engine = Engine.open(bundle)
-    cleaned, account = clean(read_table(interactions, settings.encoding), settings)
+    inputs = read_inputs(interactions, None, settings)
+    if inputs.timeless and split == "temporal":
+        raise DataError(f"a temporal split needs times, but {inputs.timeless}")
+    cleaned, account = clean(inputs.interactions, inputs.settings)
     index = [engine.catalogue.index_of(item) for item in cleaned.item_ids]
     codes = np.array([-1 if code is None else code for code in index], dtype=np.int32)
-    queries = SPLITS[split](cleaned).test
+    queries = split_by(split, cleaned, baskets=inputs.settings.baskets).test
     known = _known(queries, codes)
     if not len(known):
         raise DataError(

@@ -1,66 +1,66 @@
 """The first stage: tables read, cleaned, split, and items turned into text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.data import (
-    Interactions,
-    ItemTable,
-    Split,
-    clean,
-    find_columns,
-    global_temporal,
-    item_table,
-    leave_one_out,
-    read_table,
-)
-from pocketrec_distill.data.items import items_from_interactions
-from pocketrec_distill.data.split import Queries
-from pocketrec_distill.errors import DataError
+from pocketrec_distill.data import DataSettings, Interactions, ItemTable, Split, clean, split_by
+from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.data.split import Queries, shared_times
+from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.llm.text import TextTemplate, clean_value
 from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
 
 # Long prose stays out of the bundle: it feeds the language model, not the screen.
 MAX_SHOWN_MEAN_CHARACTERS = 60
 
-SPLITS: Mapping[str, Callable[[Interactions], Split]] = {
-    "leave-one-out": leave_one_out,
-    "temporal": global_temporal,
-}
+# From this share of events on, the account asks whether they are baskets.
+NOTED_SHARED_TIMES = 0.05
 
 
 def prepare(
     interactions: Path, items: Path | None, config: DistillConfig, say: Callable[[str], None]
 ) -> Dataset:
-    """Read, clean, split and index the two tables.
+    """Read, clean, split and index two tables, or a folder in a published format.
 
     Raises:
         DataError: A table cannot be read or mapped, or holds too little to learn from.
+        ConfigError: No format has the name in the settings, or it has no times for the split.
     """
-    table = read_table(interactions, config.data.encoding)
-    if items is None:
-        column = find_columns(table.column_names, config.data).item
-        catalogue, left_out = items_from_interactions(table, config.data, column), 0
-    else:
-        catalogue, left_out = item_table(read_table(items, config.data.encoding), config.data)
-    cleaned, account = clean(table, config.data, frozenset(catalogue.item_ids))
+    inputs = read_inputs(interactions, items, config.data)
+    if inputs.timeless and config.run.split == "temporal":
+        raise ConfigError(f"[run] split is temporal, but {inputs.timeless}; take leave-one-out")
+    catalogue, left_out = catalogue_of(inputs)
+    cleaned, account = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
+    account.notes[:0] = inputs.notes
     if left_out:
-        account.notes.append(f"items table: {left_out:,} rows with a missing or repeated id")
-    if items is None:
+        account.note(f"items table: {left_out:,} rows with a missing or repeated id")
+    if inputs.items is None:
         catalogue = _only(catalogue, set(cleaned.item_ids))
     before = len(catalogue.item_ids)
     catalogue = catalogue.extended(cleaned.item_ids)
-    if (added := len(catalogue.item_ids) - before) and items is not None:
-        account.notes.append(f"{added:,} items stand in interactions only; their id is their text")
+    if (added := len(catalogue.item_ids) - before) and inputs.items is not None:
+        account.note(f"{added:,} items stand in interactions only; their id is their text")
+    account.note(_on_baskets(cleaned, inputs.settings, config.run.split))
     say(str(account))
-    split = SPLITS[config.run.split](cleaned)
+    split = split_by(config.run.split, cleaned, baskets=inputs.settings.baskets)
     dataset = _indexed(cleaned, catalogue, split, config, account.as_dict())
     _check_enough(dataset)
     return dataset
+
+
+def _on_baskets(cleaned: Interactions, settings: DataSettings, split: str) -> str:
+    """What the account says where leave-one-out might part a basket."""
+    share = shared_times(cleaned)
+    if settings.baskets or split != "leave-one-out" or share < NOTED_SHARED_TIMES:
+        return ""
+    return (
+        f"{share:.0%} of the events share their time with another of the same user; if they are "
+        "baskets, set [data] baskets = true, or a part of a basket tells the rest"
+    )
 
 
 def _only(catalogue: ItemTable, kept: set[str]) -> ItemTable:

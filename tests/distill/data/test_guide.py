@@ -9,6 +9,7 @@ import pyarrow as pa
 from pocketrec_distill.config import config_from_mapping
 from pocketrec_distill.data import DataSettings, DropRule, clean
 from pocketrec_distill.data.columns import known_names
+from pocketrec_distill.data.formats import FORMATS, NAMED_ONLY
 from pocketrec_distill.data.tables import _DELIMITED, _PARQUET
 from pocketrec_distill.sources import movielens
 from pocketrec_distill.sources.smollm2 import WHEEL
@@ -30,6 +31,15 @@ def test_the_table_of_columns() -> None:
 def test_the_endings() -> None:
     formats = PAGE[PAGE.index("## Formats") : PAGE.index("A further `.gz`")]
     assert set(re.findall(r"`(\.[a-z]+)`", formats)) == {*_DELIMITED, *_PARQUET}
+
+
+def test_the_published_formats() -> None:
+    rows = re.findall(r"^\| (`[a-z0-9-]+`[^|]*) \| ([^|]+) \| [^|]+ \|$", PAGE, re.M)
+    said = {tuple(re.findall(r"`([^`]+)`", names)): files for names, files in rows}
+    assert {names[0]: files for names, files in said.items() if names[0] in FORMATS} == {
+        name: known.files for name, known in FORMATS.items()
+    }
+    assert {name for names in said for name in names} >= {*FORMATS, *NAMED_ONLY}
 
 
 def test_the_sample_settings() -> None:

@@ -9,6 +9,8 @@ from pocketrec_distill.data import DataSettings, DropRule
 from pocketrec_distill.errors import ConfigError
 
 FULL = {
+    "format": "online-retail",
+    "baskets": True,
     "user": "CustomerID",
     "item": "StockCode",
     "time": "InvoiceDate",
@@ -46,7 +48,7 @@ def test_what_is_said_is_read_back() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"usr": "u"}, r"\[data\] has no setting 'usr'; known: user, item, time"),
+        ({"usr": "u"}, r"\[data\] has no setting 'usr'; known: format, baskets, user"),
         ({"user": 3}, r"\[data\] user is 3; it must be of type str"),
         ({"user_core": 0}, r"\[data\] user_core is 0; it must be at least 1"),
         ({"item_core": -2}, r"\[data\] item_core is -2"),

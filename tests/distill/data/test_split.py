@@ -16,7 +16,9 @@ from pocketrec_distill.data import (
     clean,
     global_temporal,
     leave_one_out,
+    split_by,
 )
+from pocketrec_distill.data.split import shared_times
 from pocketrec_distill.errors import DataError
 
 
@@ -62,6 +64,75 @@ def test_leave_one_out_takes_time_not_the_table() -> None:
     assert told(data, split.validation) == {"x": ("ab", "c")}
     assert told(data, split.test) == {"x": ("abc", "d")}
     assert train_of(data, split) == ["ab", "b"]
+
+
+def baskets(user: str, *items: str) -> list[tuple[str, str, float]]:
+    """One basket of items a day."""
+    return [(user, item, float(day)) for day, basket in enumerate(items, 1) for item in basket]
+
+
+def test_leave_one_out_of_baskets_by_hand() -> None:
+    # z's last basket holds a known item first; y has events enough, but three baskets only.
+    rows = baskets("x", "ab", "c", "de", "fg") + baskets("y", "abc", "de", "fg")
+    data = interactions_of(rows + baskets("z", "a", "b", "cd", "ag"))
+    split = leave_one_out(data, baskets=True)
+    assert train_of(data, split) == ["abc", "abcdefg", "ab"]
+    assert told(data, split.validation) == {"x": ("abc", "d"), "z": ("ab", "c")}
+    assert told(data, split.test) == {"x": ("abcde", "f"), "z": ("abcd", "g")}
+    assert (split.validation.repeats, split.test.repeats) == (0, 0)
+
+
+def test_a_basket_of_known_items_is_a_repeat() -> None:
+    data = interactions_of(baskets("x", "ab", "c", "d", "ba"))
+    split = leave_one_out(data, baskets=True)
+    assert (len(split.validation), len(split.test), split.test.repeats) == (1, 0, 1)
+
+
+def test_baskets_of_one_are_events() -> None:
+    data = interactions_of(sequence("x", "abc") + sequence("y", "abcde") + sequence("z", "bcad"))
+    one, other = leave_one_out(data), leave_one_out(data, baskets=True)
+    for part in ("validation", "test"):
+        assert told(data, getattr(one, part)) == told(data, getattr(other, part))
+    assert train_of(data, one) == train_of(data, other)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("uvw"), st.sampled_from("abcdefgh"), st.integers(1, 6)),
+        min_size=1,
+        max_size=60,
+    ),
+    st.sampled_from(["leave-one-out", "temporal"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_basket_is_ever_parted(rows: list[tuple[str, str, int]], name: str) -> None:
+    """No event at or after the time of a query's own basket stands in its history."""
+    data = interactions_of([(user, item, float(time)) for user, item, time in rows])
+    try:
+        split = split_by(name, data, baskets=True)
+    except DataError:
+        return
+    offsets, _ = data.histories()
+    for queries in (split.validation, split.test):
+        for user, history, target in zip(
+            queries.users, queries.histories, queries.targets, strict=True
+        ):
+            mine = slice(offsets[user], offsets[user + 1])
+            times, items = data.times[mine], data.items[mine]
+            assert items[: len(history)].tolist() == history.tolist()
+            assert times[len(history) - 1] < times[len(history)]
+            assert target in items[len(history) :]
+
+
+def test_an_unknown_split() -> None:
+    with pytest.raises(DataError, match=r"no split is called 'random'"):
+        split_by("random", interactions_of(sequence("x", "abcd")))
+
+
+def test_share_of_events_at_one_time() -> None:
+    data = interactions_of(baskets("x", "abc", "d") + baskets("y", "a", "bc", "d", "ef"))
+    assert shared_times(data) == 7 / 10
+    assert shared_times(interactions_of(sequence("x", "ab") + sequence("y", "ab"))) == 0
 
 
 def test_fewer_events_may_be_asked_for() -> None:

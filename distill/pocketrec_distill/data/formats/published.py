@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketrec_distill.data.impressions import Impressions
@@ -22,6 +23,9 @@ class Published:
         settings: The settings given, with the format's columns and rules in them.
         impressions: Click data by part, such as "train" and "valid"; empty for other formats.
         notes: What was assumed or left out on the way, for the account.
+        timeless: Why the order of events is not that of time, so that a temporal split would mean
+            nothing; empty where it is.
+        knowledge: Tables of a knowledge graph beside the data, RecBole's `.kg` and `.link`.
     """
 
     format: str
@@ -30,3 +34,5 @@ class Published:
     settings: DataSettings
     impressions: Mapping[str, Impressions] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    timeless: str = ""
+    knowledge: tuple[Path, Path] | None = None

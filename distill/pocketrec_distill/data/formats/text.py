@@ -1,12 +1,13 @@
 """Text files of published data sets: any line end, a byte order mark, UTF-8 or Latin-1, gzip."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from pocketrec_distill.data.tables import arrow
+from pocketrec_distill.data.tables import arrow, read_table
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # The encoding that older sets are published in; it reads any bytes.
 FALLBACK = "latin-1"
+
+_BLOCK_BYTES = 1 << 22
 
 
 def read_text(path: Path, encoding: str) -> tuple[str, str]:
@@ -86,3 +89,79 @@ def table_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> "pa.Tabl
             for name, column in zip(names, columns, strict=True)
         }
     )
+
+
+def encoding_of(path: Path, encoding: str) -> tuple[str, str]:
+    """`encoding` where the whole file is in it, else Latin-1, and a note that says so."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with _opened(path) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return FALLBACK, f"{path.name} is no {encoding}: read as {FALLBACK}"
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
+    return encoding, ""
+
+
+def read_headed(path: Path, encoding: str, notes: list[str]) -> "pa.Table":
+    """`read_table` of a file whose first line names its columns, in whichever encoding fits.
+
+    Args:
+        path: The file.
+        encoding: Tried first.
+        notes: What was assumed is appended.
+
+    Raises:
+        DataError: See `read_table`.
+    """
+    found, note = encoding_of(path, encoding)
+    notes.extend(filter(None, [note]))
+    return read_table(path, found)
+
+
+def read_headless(
+    path: Path, delimiter: str, names: Sequence[str], encoding: str, notes: list[str]
+) -> "pa.Table":
+    """A large table of text without a header and without quotes.
+
+    Args:
+        path: The file, plain or gzip.
+        delimiter: One or more characters between values.
+        names: Names for its columns.
+        encoding: Tried before Latin-1.
+        notes: What was assumed is appended.
+
+    Raises:
+        DataError: The file is empty, or a row has more or fewer values.
+    """
+    from pyarrow import csv
+
+    pa = arrow()
+    text, note = read_text(path, encoding)
+    notes.extend(filter(None, [note]))
+    if not text.strip():
+        raise DataError(f"{path.name} is empty; it holds {', '.join(names)} in each line")
+    content = text.rstrip("\n").replace(delimiter, "\t").encode()
+    try:
+        return csv.read_csv(
+            pa.BufferReader(content),
+            read_options=csv.ReadOptions(column_names=list(names), use_threads=False),
+            parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error}. Each line holds {', '.join(names)}, with "
+            f"{delimiter!r} between them and no header"
+        ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".gz":
+        return cast("IO[bytes]", gzip.open(path))
+    return path.open("rb")

@@ -13,7 +13,12 @@ from pocketrec.cli.threads import let_threads_sleep
 
 
 @click.command("distill", short_help="Train, distil, quantize and write a bundle.")
-@click.option("--interactions", required=True, type=INPUT_PATH, help="Table of interactions.")
+@click.option(
+    "--interactions",
+    required=True,
+    type=INPUT_PATH,
+    help="Table of interactions, or a data set's folder.",
+)
 @click.option("--items", type=INPUT_PATH, help="Table of items with their text.")
 @click.option("--out", required=True, type=OUTPUT_PATH, help="The bundle: a folder, or NAME.zip.")
 @click.option("--config", "config_path", type=INPUT_PATH, help="Settings, a TOML file.")
@@ -32,9 +37,13 @@ def command(
 ) -> ExitCode:
     """Fine-tune a teacher, distil a small student from it, and write a verified bundle.
 
-    Tables are CSV, TSV, Parquet, or RecBole's .inter and .item files. A stopped run resumes at
-    its last finished stage where the same --run-dir is given. The report goes there too, as
-    report.json and report.html; without --run-dir into a folder NAME-report beside the bundle.
+    Tables are CSV, TSV, Parquet, or RecBole's .inter and .item files. --interactions also takes
+    the folder of a published data set: MovieLens, Amazon Reviews, Online Retail, HetRec Last.fm,
+    MIND and others; [data] format names one where the files do not tell.
+
+    A stopped run resumes at its last finished stage where the same --run-dir is given. The report
+    goes there too, as report.json and report.html; without --run-dir into a folder NAME-report
+    beside the bundle.
 
     A student that fails the gate ([gate] in the settings) ends with exit code 7; its bundle is
     written beside --out, as NAME.failed, and what stood at --out stays.

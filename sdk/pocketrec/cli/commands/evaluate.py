@@ -12,7 +12,12 @@ from pocketrec.cli.output import emit, emit_json, table
 
 @click.command("evaluate", short_help="Measure a bundle on interactions.")
 @bundle_argument()
-@click.option("--interactions", required=True, type=INPUT_PATH, help="Table of interactions.")
+@click.option(
+    "--interactions",
+    required=True,
+    type=INPUT_PATH,
+    help="Table of interactions, or a data set's folder.",
+)
 @click.option(
     "--split",
     type=click.Choice(["leave-one-out", "temporal"]),
