@@ -80,7 +80,7 @@ def sampled_examples(
     if not len(places):
         raise DataError("no user has two training events; there is nothing to learn from")
     chosen = places[np.sort(rng.permutation(len(places))[:most])]
-    meaning = np.unique(np.asarray(texts, dtype=object), return_inverse=True)[1]
+    meaning = np.unique(np.array(list(texts), dtype=object), return_inverse=True)[1]
     popularity = interaction_counts(histories, len(texts)) + 1.0
     drawn = np.cumsum(popularity**POPULARITY_POWER)
     contexts: list[Context] = []

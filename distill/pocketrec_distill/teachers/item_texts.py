@@ -11,7 +11,7 @@ from pocketrec_distill.errors import SourceError
 from pocketrec_distill.models.base import History
 
 # Between the events of a history.
-SEPARATOR = "\n"
+SEPARATOR = ";\n"
 _BATCH = 1024
 
 

@@ -21,9 +21,7 @@ def _positive(section: str, settings: object, *names: str) -> None:
 
 def _precision(section: str, precision: str) -> None:
     if precision not in PRECISIONS:
-        raise ConfigError(
-            f"[{section}] precision is {precision!r}; choose {', '.join(PRECISIONS)}"
-        )
+        raise ConfigError(f"[{section}] precision is {precision!r}; choose {', '.join(PRECISIONS)}")
 
 
 def _room(section: str, max_tokens: int, item_tokens: int) -> None:

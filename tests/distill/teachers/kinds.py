@@ -15,6 +15,9 @@ from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
 from pocketrec_distill.teachers import CandidateTeacher, CatalogueTeacher, Context, ScoreTable
+from pocketrec_distill.teachers.classifier import Classifier
+from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
+from pocketrec_distill.teachers.yes_no import YesNo
 
 ITEM_IDS = ("007", "x,y", "漢字", "d", "e", "f", "g")
 ITEMS = len(ITEM_IDS)
@@ -149,6 +152,90 @@ class Table(Kind):
         return ScoreTable.open(folder / "scores.csv", ITEM_IDS)
 
 
+TEXTS = ("a star", "two red wars", "漢字", "the alert", "e", "five stars of war", "g!")
+CLASSIFIER = ClassifierSettings(max_tokens=60, item_tokens=8, precision="fp32")
+
+
+class PairClassifier(Kind):
+    """A BERT of one block with a head of one label."""
+
+    labels = 1
+
+    def made(self) -> CandidateTeacher:
+        from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+        torch.manual_seed(4)
+        config = BertConfig(
+            vocab_size=300,
+            hidden_size=24,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=64,
+            num_labels=self.labels,
+            initializer_range=0.4,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(bert_tokenizer(self.folder))
+        model = BertForSequenceClassification(config)
+        return Classifier(model, tokenizer, TEXTS, CLASSIFIER)
+
+    def save(self, teacher: CandidateTeacher, folder: Path) -> None:
+        teacher.save(folder)
+
+    def load(self, folder: Path) -> CandidateTeacher:
+        return Classifier.open(folder, TEXTS, CLASSIFIER)
+
+
+class TwoLabelClassifier(PairClassifier):
+    """The same with labels no and yes."""
+
+    labels = 2
+
+
+def bert_tokenizer(folder: Path) -> Path:
+    """A WordPiece tokenizer over single characters."""
+    from transformers import BertTokenizerFast
+
+    characters = [chr(code) for code in range(33, 127)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
+    words += [f"##{character}" for character in characters]
+    path = folder / "vocab.txt"
+    path.write_text("\n".join(words) + "\n", encoding="utf-8")
+    BertTokenizerFast(vocab_file=str(path)).save_pretrained(folder)
+    return folder
+
+
+def yes_no_settings(llm_folder: Path) -> YesNoSettings:
+    return YesNoSettings(
+        base=str(llm_folder),
+        prompt="U:{history}>{candidate}?",
+        yes=("Yes", "Sure"),
+        no=("No",),
+        max_tokens=100,
+        item_tokens=12,
+        rank=2,
+        precision="fp32",
+    )
+
+
+class YesOrNo(Kind):
+    """A Llama of two blocks with LoRA updates that are not zero."""
+
+    def made(self) -> CandidateTeacher:
+        teacher = YesNo.untrained(TEXTS, yes_no_settings(self.llm_folder), seed=3)
+        torch.manual_seed(9)
+        with torch.no_grad():
+            for parameter in teacher.trainable():
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
+        return teacher
+
+    def save(self, teacher: CandidateTeacher, folder: Path) -> None:
+        teacher.save(folder)
+
+    def load(self, folder: Path) -> CandidateTeacher:
+        return YesNo.open(folder, TEXTS, yes_no_settings(self.llm_folder))
+
+
 KINDS: Mapping[str, type[Kind]] = {
     "llm": SequenceLlm,
     "sasrec": IdSasRec,
@@ -156,4 +243,7 @@ KINDS: Mapping[str, type[Kind]] = {
     "ease": Ease,
     "recency-ease": RecencyEase,
     "table": Table,
+    "classifier": PairClassifier,
+    "classifier-2": TwoLabelClassifier,
+    "yes-no": YesOrNo,
 }
