@@ -4,7 +4,7 @@ import operator
 import threading
 from collections.abc import Collection, Sequence
 from os import PathLike
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,14 @@ from pocketrec_runtime.errors import InputError, StateError
 from pocketrec_runtime.lookup import Filters, filter_mask, resolve
 from pocketrec_runtime.selftest import self_test as run_self_test
 from pocketrec_runtime.state import UserState
-from pocketrec_runtime.towers import OnnxItemTower, OnnxUserTower, UserTower
+from pocketrec_runtime.towers import (
+    Account,
+    Backend,
+    CachePrecision,
+    RunSettings,
+    open_item_tower,
+    open_user_tower,
+)
 
 
 class Engine:
@@ -28,42 +35,73 @@ class Engine:
 
     Args:
         bundle: A verified bundle.
-        threads: Threads of one model run.
+        settings: Backend, devices and threads; None for the defaults.
 
     Raises:
+        InputError: The bundle has no file for the backend, or a device is not there.
+        MissingExtraError: The backend's package is not installed.
         BundleFormatError: A model file does not open, or does not fit the manifest.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, settings: RunSettings | None = None) -> None:
+        settings = RunSettings() if settings is None else settings
         contents = bundle.contents
         self._manifest = bundle.manifest
         self._shape = contents.model
         self._catalogue = contents.catalogue
         self._vectors = contents.catalogue.vectors
         self._calibration = contents.calibration
-        self._user_tower: UserTower = OnnxUserTower(contents.user_tower, contents.model, threads)
-        self._item_tower = _open_item_tower(bundle, threads)
+        self._user_tower = open_user_tower(contents, settings)
+        self._item_tower = open_item_tower(contents, settings)
         self._reused_positions = 0
         self._counter_lock = threading.Lock()
 
     @classmethod
-    def open(cls, path: str | PathLike[str], *, threads: int = 1, self_test: bool = True) -> Self:
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        backend: Backend | Literal["auto"] = "auto",
+        providers: Sequence[str] = ("cpu",),
+        threads: int = 1,
+        cache: CachePrecision = "float32",
+        gpu_layers: int = 0,
+        self_test: bool = True,
+    ) -> Self:
         """Opens a bundle: verifies every byte, loads the models, answers the golden queries.
 
         Args:
             path: A directory or zip bundle.
+            backend: As in `RunSettings`, like the next four.
+            providers: ONNX Runtime's execution providers by name, in order of preference.
             threads: Threads of one model run.
+            cache: How llama.cpp stores keys and values.
+            gpu_layers: Blocks that llama.cpp gives to a GPU; -1 is all of them.
             self_test: Whether to answer the golden queries before the first use.
 
         Raises:
+            InputError: A setting is out of bounds, the bundle has no file for the backend, or a
+                device is not there.
+            MissingExtraError: The backend's package is not installed.
             BundleError: The bundle is missing, broken, altered, of another major version, or
                 fails its self-test; see `read_bundle`.
         """
+        settings = RunSettings(backend, tuple(providers), threads, cache, gpu_layers)
         bundle = read_bundle(path)
-        engine = cls(bundle, threads=threads)
+        engine = cls(bundle, settings)
         if self_test:
             run_self_test(engine, bundle.contents.golden)
         return engine
+
+    @property
+    def backend(self) -> Account:
+        """What the user tower was asked to run on, and what it runs on."""
+        return self._user_tower.account
+
+    @property
+    def computed_positions(self) -> int:
+        """Positions that the user tower computed so far: one for each append from the cache."""
+        return self._user_tower.computed_positions
 
     @property
     def manifest(self) -> Manifest:
@@ -313,20 +351,3 @@ class Engine:
                 f"the state's cache is not {shape.blocks} blocks of {expected} of this backend; "
                 "rebuild it with prefill"
             )
-
-
-def _open_item_tower(bundle: Bundle, threads: int) -> OnnxItemTower | None:
-    contents = bundle.contents
-    if (
-        contents.model.item_tower is None
-        or contents.item_tower is None
-        or contents.tokenizer is None
-    ):
-        return None
-    return OnnxItemTower(
-        contents.item_tower,
-        contents.tokenizer,
-        width=contents.model.width,
-        max_tokens=contents.model.item_tower.max_tokens,
-        threads=threads,
-    )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pocketrec_runtime.bundle import BundleContents, Golden, GoldenQuery, assemble
 from pocketrec_runtime.errors import InputError, SelfTestError
 from pocketrec_runtime.lookup import resolve
+from pocketrec_runtime.towers import RunSettings, backends_of
 
 if TYPE_CHECKING:
     from pocketrec_runtime.engine import Engine
@@ -30,6 +31,9 @@ def record_golden(
         k: Items per answer.
         tolerance: Largest difference of a score that another device may show.
 
+    Where the contents have a `user_tower.gguf`, every backend on this device answers from it too,
+    and twice the largest difference found becomes its own tolerance: rounded weights are no error.
+
     Raises:
         InputError: No histories, one is empty, or an id is not in the catalogue.
         BundleFormatError: A model file does not open, or does not fit the contents.
@@ -38,9 +42,18 @@ def record_golden(
 
     if not histories:
         raise InputError("no histories to record; give at least one")
-    engine = Engine(assemble(replace(contents, golden=Golden())))
+    bundle = assemble(replace(contents, golden=Golden()))
+    engine = Engine(bundle)
     queries = tuple(_record(engine, tuple(history), k) for history in histories)
-    return replace(contents, golden=Golden(queries, tolerance))
+    if contents.user_tower_gguf is None:
+        return replace(contents, golden=Golden(queries, tolerance))
+    differences = [
+        _difference(Engine(bundle, RunSettings(backend=backend)), queries)
+        for backend in backends_of(contents)
+        if backend != "onnx"
+    ]
+    gguf_tolerance = max(tolerance, 2 * max(differences))
+    return replace(contents, golden=Golden(queries, tolerance, gguf_tolerance))
 
 
 def self_test(engine: "Engine", golden: Golden) -> None:
@@ -53,15 +66,28 @@ def self_test(engine: "Engine", golden: Golden) -> None:
     Raises:
         SelfTestError: A query is answered otherwise; the message names it.
     """
+    tolerance = golden.tolerance_of(engine.backend.file)
     for number, query in enumerate(golden.queries):
         answer = engine.recommend(query.history, query.k)
         found = np.array([item.score for item in answer.items])
         again = [item.score for item in engine.score(query.history, query.item_ids).items]
-        _hold(f"golden query {number}, by rank", found, query.scores, golden.tolerance)
-        _hold(f"golden query {number}, by item", np.array(again), query.scores, golden.tolerance)
+        _hold(f"golden query {number}, by rank", found, query.scores, tolerance)
+        _hold(f"golden query {number}, by item", np.array(again), query.scores, tolerance)
         if 1 < len(query.history) <= engine.window:
             appended = _scores_by_append(engine, query)
-            _hold(f"golden query {number}, appended", appended, query.scores, golden.tolerance)
+            _hold(f"golden query {number}, appended", appended, query.scores, tolerance)
+
+
+def _difference(engine: "Engine", queries: Sequence[GoldenQuery]) -> float:
+    """Largest difference of a recorded item's score, and of the score at any rank."""
+    gaps = [0.0]
+    for query in queries:
+        ranked = engine.recommend(query.history, query.k).items
+        listed = engine.score(query.history, query.item_ids).items
+        for items in (ranked, listed):
+            found = np.array([item.score for item in items])
+            gaps.append(float(np.abs(found - np.array(query.scores)).max(initial=0.0)))
+    return max(gaps)
 
 
 def _record(engine: "Engine", history: tuple[str, ...], k: int) -> GoldenQuery:

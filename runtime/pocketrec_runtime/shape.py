@@ -41,7 +41,7 @@ class ModelShape:
         window: Longest history, in events, that the user tower reads.
         items: Number of catalogue items.
         rows: How catalogue rows are stored.
-        user_tower: Format of the user tower's file.
+        user_tower: Format of the user tower's file; an "onnx" bundle may have a GGUF file too.
         item_tower: Sizes of the item tower, None where the bundle has none.
     """
 
@@ -53,7 +53,7 @@ class ModelShape:
     window: int
     items: int
     rows: RowFormat = "int8"
-    user_tower: Literal["onnx"] = "onnx"
+    user_tower: Literal["onnx", "gguf"] = "onnx"
     item_tower: ItemTowerShape | None = None
 
     def __post_init__(self) -> None:
@@ -68,8 +68,8 @@ class ModelShape:
             raise InputError(f"heads {self.heads} does not divide by kv_heads {self.kv_heads}")
         if self.rows not in ("int8", "float32"):
             raise InputError(f"rows is {self.rows!r}; this runtime reads int8 and float32")
-        if self.user_tower != "onnx":
-            raise InputError(f"user_tower is {self.user_tower!r}; this runtime reads onnx")
+        if self.user_tower not in ("onnx", "gguf"):
+            raise InputError(f"user_tower is {self.user_tower!r}; this runtime reads onnx and gguf")
 
 
 def _check_range(name: str, value: int, limit: int) -> None:

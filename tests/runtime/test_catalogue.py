@@ -143,7 +143,7 @@ def test_calibration_by_hand():
         {"items": 10_000_001},
         {"heads": 3, "kv_heads": 2},
         {"rows": "int4"},
-        {"user_tower": "gguf"},
+        {"user_tower": "coreml"},
     ],
 )
 def test_shape_refuses(shape, change):

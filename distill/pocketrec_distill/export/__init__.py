@@ -1,5 +1,6 @@
 """From PyTorch to the bundle: ONNX export, quantization, and proof that nothing was lost."""
 
+from pocketrec_distill.export.gguf import export_gguf, write_gguf
 from pocketrec_distill.export.onnx import export_item_tower, export_user_tower
 from pocketrec_distill.export.parity import Parity, compare_scores
 from pocketrec_distill.export.quantize import quantize_model
@@ -7,7 +8,9 @@ from pocketrec_distill.export.quantize import quantize_model
 __all__ = [
     "Parity",
     "compare_scores",
+    "export_gguf",
     "export_item_tower",
     "export_user_tower",
     "quantize_model",
+    "write_gguf",
 ]

@@ -24,7 +24,6 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
     """File name -> bytes; equal contents give equal bytes."""
     catalogue = contents.catalogue
     blobs = {
-        names.USER_TOWER: contents.user_tower,
         names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
         names.COLUMNS: _encode_columns(catalogue.columns),
         names.BIAS: _raw(catalogue.bias, _FLOAT32),
@@ -32,6 +31,12 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
         names.CALIBRATION: _encode_calibration(contents.calibration),
         names.GOLDEN: _encode_golden(contents.golden),
     }
+    for name, tower in (
+        (names.USER_TOWER, contents.user_tower),
+        (names.USER_TOWER_GGUF, contents.user_tower_gguf),
+    ):
+        if tower is not None:
+            blobs[name] = tower
     if catalogue.scales is None:
         blobs[names.ROWS_FLOAT32] = _raw(catalogue.rows, _FLOAT32)
     else:
@@ -57,7 +62,8 @@ def decode(manifest: Manifest, blobs: Mapping[str, bytes]) -> BundleContents:
             catalogue=_decode_catalogue(manifest, blobs),
             calibration=_decode_calibration(blobs[names.CALIBRATION]),
             golden=_decode_golden(blobs[names.GOLDEN]),
-            user_tower=blobs[names.USER_TOWER],
+            user_tower=blobs[names.USER_TOWER] if manifest.model.user_tower == "onnx" else None,
+            user_tower_gguf=blobs.get(names.USER_TOWER_GGUF),
             item_tower=blobs[names.ITEM_TOWER] if has_item_tower else None,
             tokenizer=blobs[names.TOKENIZER] if has_item_tower else None,
             metrics=manifest.metrics,
@@ -119,8 +125,10 @@ def _decode_calibration(data: bytes) -> Calibration:
 
 
 def _encode_golden(golden: Golden) -> bytes:
-    queries = [vars(query) for query in golden.queries]
-    return strict_json.dump({"tolerance": golden.tolerance, "queries": queries}, names.GOLDEN)
+    fields = {"tolerance": golden.tolerance, "queries": [vars(query) for query in golden.queries]}
+    if golden.gguf_tolerance is not None:
+        fields["gguf_tolerance"] = golden.gguf_tolerance
+    return strict_json.dump(fields, names.GOLDEN)
 
 
 def _decode_golden(data: bytes) -> Golden:
@@ -128,7 +136,11 @@ def _decode_golden(data: bytes) -> Golden:
     queries = tuple(_decode_query(query) for query in fields.array("queries"))
     if not queries:
         raise BundleFormatError(f"{names.GOLDEN} has no queries; a bundle needs at least one")
-    return Golden(queries, tolerance=fields.number("tolerance"))
+    return Golden(
+        queries,
+        tolerance=fields.number("tolerance"),
+        gguf_tolerance=fields.number("gguf_tolerance") if fields.has("gguf_tolerance") else None,
+    )
 
 
 def _decode_query(value: object) -> GoldenQuery:

@@ -19,28 +19,38 @@ class BundleContents:
         model: Sizes that the rest must agree with.
         catalogue: The items.
         calibration: Scores to probabilities.
-        user_tower: Bytes of `user_tower.onnx`.
+        user_tower: Bytes of `user_tower.onnx`; None where the model is "gguf".
         item_tower: Bytes of `item_tower.onnx`, or None.
         tokenizer: Bytes of `tokenizer.model`; there if and only if the item tower is.
         golden: The self-test; `record_golden` fills it.
         metrics: Free JSON: metrics with the split they were measured on.
         license: The licence of the bundle, in words or as an SPDX expression.
         provenance: Free JSON: what the bundle was made from.
+        user_tower_gguf: Bytes of `user_tower.gguf`, or None.
     """
 
     model: ModelShape
     catalogue: Catalogue
     calibration: Calibration
-    user_tower: bytes = field(repr=False)
+    user_tower: bytes | None = field(repr=False)
     item_tower: bytes | None = field(default=None, repr=False)
     tokenizer: bytes | None = field(default=None, repr=False)
     golden: Golden = field(default_factory=Golden)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     license: str = "unspecified"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    user_tower_gguf: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._check_catalogue()
+        formats = {"onnx": self.user_tower, "gguf": self.user_tower_gguf}
+        if formats[self.model.user_tower] is None or (
+            self.model.user_tower == "gguf" and self.user_tower is not None
+        ):
+            raise InputError(
+                f"model.user_tower is {self.model.user_tower!r}; give user_tower for onnx, "
+                "user_tower_gguf alone for gguf, both for onnx with gguf beside it"
+            )
         towers = {self.model.item_tower is None, self.item_tower is None, self.tokenizer is None}
         if len(towers) != 1:
             raise InputError(

@@ -42,11 +42,20 @@ class Golden:
     Attributes:
         queries: At least one in a bundle.
         tolerance: Largest difference of a score between devices, above 0.
+        gguf_tolerance: The same where `user_tower.gguf` runs, whose weights may be rounded;
+            None for `tolerance`.
     """
 
     queries: tuple[GoldenQuery, ...] = ()
     tolerance: float = 1e-3
+    gguf_tolerance: float | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
-            raise InputError(f"golden tolerance is {self.tolerance}; give a number above 0")
+        for tolerance in (self.tolerance, self.gguf_tolerance):
+            if tolerance is not None and not (math.isfinite(tolerance) and tolerance > 0):
+                raise InputError(f"golden tolerance is {tolerance}; give a number above 0")
+
+    def tolerance_of(self, file: str) -> float:
+        """The tolerance of answers that this user tower file gives."""
+        lossy = file == "user_tower.gguf" and self.gguf_tolerance is not None
+        return self.gguf_tolerance if lossy and self.gguf_tolerance else self.tolerance

@@ -19,7 +19,8 @@ from pocketrec_runtime.errors import (
 from pocketrec_runtime.shape import ItemTowerShape, ModelShape
 
 FORMAT = "pocketrec-bundle"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
+"""The newest version that this runtime writes."""
 _MAJOR = 1
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -58,7 +59,7 @@ class Manifest:
     metrics: Mapping[str, Any]
     license: str
     provenance: Mapping[str, Any]
-    format_version: str = FORMAT_VERSION
+    format_version: str
 
     @property
     def size_bytes(self) -> int:
@@ -104,6 +105,11 @@ def fingerprint(files: Mapping[str, FileEntry]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def lowest_version(contents: BundleContents) -> str:
+    """The first version that holds these contents, so that older readers open what they can."""
+    return "1.0" if contents.user_tower_gguf is None else "1.1"
+
+
 def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manifest:
     """The manifest of encoded contents.
 
@@ -124,6 +130,7 @@ def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manif
         metrics=contents.metrics,
         license=contents.license,
         provenance=contents.provenance,
+        format_version=lowest_version(contents),
     )
 
 

@@ -10,6 +10,7 @@ from pocketrec_runtime.shape import ModelShape
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 USER_TOWER = "user_tower.onnx"
+USER_TOWER_GGUF = "user_tower.gguf"
 ITEM_TOWER = "item_tower.onnx"
 TOKENIZER = "tokenizer.model"
 IDS = "catalogue/ids.json"
@@ -51,7 +52,8 @@ def check_count(names: Collection[str]) -> None:
 
 def required(shape: ModelShape) -> frozenset[str]:
     """The files that a manifest with this shape must list."""
-    names = {USER_TOWER, IDS, COLUMNS, BIAS, POPULARITY, CALIBRATION, GOLDEN}
+    tower = USER_TOWER if shape.user_tower == "onnx" else USER_TOWER_GGUF
+    names = {tower, IDS, COLUMNS, BIAS, POPULARITY, CALIBRATION, GOLDEN}
     names |= {ROWS_INT8, SCALES} if shape.rows == "int8" else {ROWS_FLOAT32}
     if shape.item_tower is not None:
         names |= {ITEM_TOWER, TOKENIZER}

@@ -135,6 +135,10 @@ class Fields:
         """An object, as Fields."""
         return Fields(self._get(key), f"{self._name}: {key}")
 
+    def has(self, key: str) -> bool:
+        """Whether the key is there."""
+        return key in self._values
+
     def is_null(self, key: str) -> bool:
         """Whether the value is null."""
         return self._get(key) is None

@@ -1,7 +1,8 @@
 """What every backend of the user tower offers; `tests/runtime/contract` holds all of them to it."""
 
 import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +25,8 @@ class Account:
         threads: Threads of one run.
         requested: Devices that were asked for, in order of preference.
         available: Devices that the installed package offers.
-        used: Devices that the model was given to, in order of preference.
+        used: Devices that run at least one operator.
+        operators: Operators by device, empty where the package does not say.
     """
 
     backend: str
@@ -35,6 +37,7 @@ class Account:
     requested: tuple[str, ...]
     available: tuple[str, ...]
     used: tuple[str, ...]
+    operators: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The form that stands in JSON answers."""

@@ -1,5 +1,7 @@
 """The user tower on ONNX Runtime."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,12 @@ from pocketrec_runtime.towers.contract import (
     check_item_vectors,
     check_user_vectors,
 )
+from pocketrec_runtime.towers.providers import (
+    CPU,
+    available_devices,
+    operators_by_device,
+    short_name,
+)
 from pocketrec_runtime.towers.session import Dims, check_ports, open_session, run
 
 _FILE = "user_tower.onnx"
@@ -25,16 +33,24 @@ class OnnxUserTower(ArrayCaches):
         model: Bytes of `user_tower.onnx`.
         shape: The sizes that its inputs and outputs must have.
         threads: Threads of one run.
+        devices: Execution providers by name, in order of preference; see `provider_names`.
 
     Raises:
+        InputError: A device is not there.
         BundleFormatError: No ONNX model, external data, or inputs and outputs of other names,
             types or shapes than docs/bundle-format.md asks for.
     """
 
-    def __init__(self, model: bytes, shape: ModelShape, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        shape: ModelShape,
+        threads: int = 1,
+        devices: Sequence[str] = (CPU,),
+    ) -> None:
         super().__init__(shape)
-        self._session = open_session(model, _FILE, threads)
-        self._threads = threads
+        self._session = open_session(model, _FILE, threads, devices)
+        self._threads, self._devices = threads, tuple(devices)
         self._computed = Counter()
         cache: Dims = (None, shape.kv_heads, None, shape.head_dim)
         pairs = [(f"{i}.key", f"{i}.value") for i in range(shape.blocks)]
@@ -58,8 +74,20 @@ class OnnxUserTower(ArrayCaches):
     @property
     def account(self) -> Account:
         """What it runs on."""
-        used = tuple(self._session.get_providers())
-        return Account("onnx", _FILE, "float32", "float32", self._threads, used, used, used)
+        given = tuple(map(short_name, self._session.get_providers()))
+        # Where there is a choice only, ONNX Runtime was told to keep count.
+        operators = operators_by_device(self._session) if len(given) > 1 else {}
+        return Account(
+            backend="onnx",
+            file=_FILE,
+            precision="float32",
+            cache="float32",
+            threads=self._threads,
+            requested=self._devices,
+            available=available_devices(),
+            used=tuple(operators) or given,
+            operators=operators,
+        )
 
     @property
     def computed_positions(self) -> int:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pocketrec_runtime.errors import BundleFormatError, InputError
 from pocketrec_runtime.onnx_guard import refuse_external_data
+from pocketrec_runtime.towers.providers import ASSIGNMENT_KEY, CPU, provider_names
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -18,11 +19,13 @@ Ports = dict[str, tuple[str, Dims]]
 """Name -> ONNX Runtime's type name and sizes."""
 
 
-def open_session(model: bytes, name: str, threads: int) -> "InferenceSession":
+def open_session(
+    model: bytes, name: str, threads: int, devices: Sequence[str] = (CPU,)
+) -> "InferenceSession":
     """A session of a model that holds all of its tensors itself.
 
     Raises:
-        InputError: `threads` below 1.
+        InputError: `threads` below 1, or a device that is not there.
         BundleFormatError: External data, or no model that ONNX Runtime opens.
     """
     if threads < 1:
@@ -38,8 +41,12 @@ def open_session(model: bytes, name: str, threads: int) -> "InferenceSession":
     options.enable_mem_pattern = False
     # Errors arrive as exceptions; ONNX Runtime would also print them.
     options.log_severity_level = 4
+    providers = provider_names(devices)
+    if len(providers) > 1:
+        options.add_session_config_entry(ASSIGNMENT_KEY, "1")
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        # A provider that fails to start is an error, never a silent step down to the processor.
+        return onnxruntime.InferenceSession(model, options, providers, enable_fallback=0)
     except _ort_errors() as error:
         raise BundleFormatError(f"{name} is no model that ONNX Runtime opens: {error}") from error
 
