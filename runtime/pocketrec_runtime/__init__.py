@@ -6,7 +6,7 @@
 Knows NumPy; ONNX Runtime and SentencePiece are imported when a bundle is opened.
 """
 
-from pocketrec_runtime.answers import RankedItem, Recommendation, Scores
+from pocketrec_runtime.answers import RankedItem, Recommendation, Scores, TextScore, TextScores
 from pocketrec_runtime.bundle import (
     BundleContents,
     BundleDiff,
@@ -39,6 +39,8 @@ __all__ = [
     "RankedItem",
     "Recommendation",
     "Scores",
+    "TextScore",
+    "TextScores",
     "UserState",
     "diff_bundles",
     "quantize_rows",

@@ -70,3 +70,40 @@ class Scores:
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """One text's score.
+
+    Attributes:
+        score: <user vector, item vector of the text> + the bias of items without one.
+        probability: The calibrated score.
+    """
+
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class TextScores:
+    """Scores of candidates that are given as text.
+
+    Attributes:
+        items: One per text, in the order given.
+        source: "device" where something of the history was known, else "popularity": scored for
+            a reader of the average item.
+        reason: As in Recommendation.
+        model: As in Recommendation.
+        unknown: Ids of the history that the catalogue does not hold and that came without text.
+    """
+
+    items: tuple[TextScore, ...]
+    source: AnswerSource
+    reason: str
+    model: str
+    unknown: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON values."""
+        return asdict(self)

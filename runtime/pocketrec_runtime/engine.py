@@ -2,15 +2,21 @@
 
 import operator
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pocketrec_runtime import scan
-from pocketrec_runtime.answers import AnswerSource, RankedItem, Recommendation, Scores
+from pocketrec_runtime import scan, text_scoring
+from pocketrec_runtime.answers import (
+    AnswerSource,
+    RankedItem,
+    Recommendation,
+    Scores,
+    TextScores,
+)
 from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError, StateError
@@ -286,6 +292,36 @@ class Engine:
         if self._item_tower is None:
             raise InputError("this bundle has no item tower; distil one with an item table")
         return self._item_tower.encode(texts)
+
+    def user_vector(self, item_vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """User vector, float32 (width,), of a history given as item vectors (events, width).
+
+        Raises:
+            InputError: No event, or vectors of another shape or dtype.
+        """
+        if item_vectors.ndim != 2 or not len(item_vectors):
+            raise InputError(f"item vectors have shape {item_vectors.shape}; give (events, width)")
+        vector: NDArray[np.float32] = self._user_tower.run(item_vectors[None])[0][0]
+        return vector
+
+    def score_texts(
+        self,
+        history: Sequence[str],
+        texts: Sequence[str],
+        *,
+        history_texts: Mapping[str, str] | None = None,
+    ) -> TextScores:
+        """Scores of candidates from their text alone, for items that no catalogue holds.
+
+        Args:
+            history: Item ids, oldest first; may be empty. Of more than the window the newest count.
+            texts: One text per candidate, made as the item texts that the bundle learned from.
+            history_texts: Texts of those ids of the history that the catalogue does not hold.
+
+        Raises:
+            InputError: The bundle has no item tower, or an id or a text is no string.
+        """
+        return text_scoring.score_texts(self, history, texts, history_texts)
 
     def _prefill(
         self, items: tuple[int, ...], seen: frozenset[int]

@@ -4,7 +4,15 @@ engine = Engine.open("my.bundle")
 answer = engine.recommend(["50", "181"], k=10)
 """
 
-from pocketrec_runtime import Engine, RankedItem, Recommendation, Scores, UserState
+from pocketrec_runtime import (
+    Engine,
+    RankedItem,
+    Recommendation,
+    Scores,
+    TextScore,
+    TextScores,
+    UserState,
+)
 from pocketrec_runtime.errors import (
     BundleError,
     InputError,
@@ -25,6 +33,8 @@ __all__ = [
     "Recommendation",
     "Scores",
     "StateError",
+    "TextScore",
+    "TextScores",
     "UserState",
     "__version__",
 ]

@@ -1,7 +1,9 @@
 """How an answer is printed: as JSON, or as a table with where it came from."""
 
 from pocketrec.cli.output import emit, emit_json, printable, say, table
-from pocketrec_runtime import Recommendation, Scores
+from pocketrec_runtime import Recommendation, Scores, TextScores
+
+_SHOWN_CHARACTERS = 60
 
 
 def emit_answer(command: str, answer: Recommendation | Scores, *, as_json: bool) -> None:
@@ -26,6 +28,26 @@ def emit_answer(command: str, answer: Recommendation | Scores, *, as_json: bool)
         unknown += answer.unknown_candidates
     if unknown:
         say(f"not in the catalogue, skipped: {_listed(unknown)}")
+
+
+def emit_text_scores(
+    answer: TextScores, names: list[str], texts: list[str], *, as_json: bool
+) -> None:
+    """Print texts with their scores, in the order given."""
+    if as_json:
+        document = answer.as_dict()
+        for name, item in zip(names, document["items"], strict=True):
+            item["item_id"] = name
+        emit_json("score-texts", document)
+        return
+    rows = [
+        [name, f"{item.score:.4f}", f"{item.probability:.4f}", text[:_SHOWN_CHARACTERS]]
+        for name, item, text in zip(names, answer.items, texts, strict=True)
+    ]
+    emit(table(["item", "score", "probability", "text"], rows))
+    say(f"source: {answer.source} ({answer.reason}); model {answer.model[:12]}")
+    if answer.unknown:
+        say(f"not in the catalogue and without text, skipped: {_listed(list(answer.unknown))}")
 
 
 def _listed(ids: list[str], limit: int = 10) -> str:
