@@ -39,6 +39,8 @@ class RunSettings:
         threads: Threads of torch; 0 takes all cores.
         window: Longest history, in events, that any user tower reads.
         split: "leave-one-out" or "temporal".
+        cold_share: Share of the items whose events are all held out, to measure how their text
+            alone ranks them; they stay outside the catalogue. 0 holds out none.
         license: Licence text written into the bundle; the catalogue and the base LLM decide it.
     """
 
@@ -46,6 +48,7 @@ class RunSettings:
     threads: int = 0
     window: int = 50
     split: str = "leave-one-out"
+    cold_share: float = 0.0
     license: str = "unspecified"
 
     def __post_init__(self) -> None:
@@ -54,6 +57,8 @@ class RunSettings:
             raise ConfigError(
                 f"[run] seed {self.seed} and threads {self.threads} cannot be below 0"
             )
+        if not 0 <= self.cold_share <= 0.5:
+            raise ConfigError(f"[run] cold_share is {self.cold_share}; give 0 to 0.5, such as 0.1")
         if self.split not in ("leave-one-out", "temporal"):
             raise ConfigError(f"[run] split is {self.split!r}; choose leave-one-out or temporal")
 

@@ -36,6 +36,21 @@ class QuerySet:
 
 
 @dataclass(frozen=True)
+class ColdItems:
+    """Items outside the catalogue, whose events were all held out.
+
+    Attributes:
+        item_ids: Their ids.
+        texts: Their texts.
+        queries: What users met next: histories are catalogue indices, targets places in `item_ids`.
+    """
+
+    item_ids: tuple[str, ...]
+    texts: Sequence[str]
+    queries: QuerySet
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Cleaned, split and indexed data.
 
@@ -48,6 +63,7 @@ class Dataset:
         validation: Queries for every choice.
         test: Queries touched once, for the report.
         account: What cleaning dropped and why.
+        cold: Items held out whole, for `[run] cold_share`; None where none are.
     """
 
     item_ids: tuple[str, ...]
@@ -58,6 +74,7 @@ class Dataset:
     validation: QuerySet
     test: QuerySet
     account: Mapping[str, Any]
+    cold: ColdItems | None = None
 
     @property
     def items(self) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.cold import cold_report
 from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate_all
@@ -101,7 +102,9 @@ def distill(
         variants = shipping.variants()
         contents = shipping.shipped(next(v for v in variants if v.shipped))
         with run.timed("evaluate"):
-            metrics = _evaluated(models, Engine(assemble(contents)))
+            engine = Engine(assemble(contents))
+            metrics = _evaluated(models, engine)
+            cold = {"cold": cold_report(engine, data.texts, data.cold)} if data.cold else {}
         gate = closing_gate(metrics["test"], config.gate, say)
         out = gated_path(out, gate)
         with run.timed("bundle"):
@@ -117,6 +120,7 @@ def distill(
             "latency_ms": _latency(models, Engine.open(out), shipping),
             "seconds": run.seconds,
             "peak_memory_bytes": run.peak_memory,
+            **cold,
             **_details(models, shipping, variants),
         }
 

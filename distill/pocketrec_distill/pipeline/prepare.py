@@ -1,18 +1,27 @@
 """The first stage: tables read, cleaned, split, and items turned into text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.data import DataSettings, Interactions, ItemTable, Split, clean, split_by
+from pocketrec_distill.data import (
+    CleaningAccount,
+    DataSettings,
+    Interactions,
+    ItemTable,
+    Split,
+    clean,
+    split_by,
+)
+from pocketrec_distill.data.cold import ColdQueries, hold_out_items
 from pocketrec_distill.data.inputs import catalogue_of, read_inputs
 from pocketrec_distill.data.split import Queries, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.llm.text import TextTemplate, clean_value
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet
 
 # Long prose stays out of the bundle: it feeds the language model, not the screen.
 MAX_SHOWN_MEAN_CHARACTERS = 60
@@ -45,11 +54,27 @@ def prepare(
     if (added := len(catalogue.item_ids) - before) and inputs.items is not None:
         account.note(f"{added:,} items stand in interactions only; their id is their text")
     account.note(_on_baskets(cleaned, inputs.settings, config.run.split))
+    cleaned, asked = _cold(cleaned, config, account)
     say(str(account))
     split = split_by(config.run.split, cleaned, baskets=inputs.settings.baskets)
-    dataset = _indexed(cleaned, catalogue, split, config, account.as_dict())
+    indexed = _Indexed(cleaned.item_ids, catalogue, asked, config)
+    dataset = indexed.dataset(split, account.as_dict())
     _check_enough(dataset)
     return dataset
+
+
+def _cold(
+    cleaned: Interactions, config: DistillConfig, account: CleaningAccount
+) -> tuple[Interactions, ColdQueries | None]:
+    """The interactions without those of cold items, and the questions that these become."""
+    if not config.run.cold_share:
+        return cleaned, None
+    warm, asked = hold_out_items(cleaned, config.run.cold_share, config.run.seed)
+    account.note(
+        f"cold items: {len(asked.items):,} items with {len(cleaned) - len(warm):,} events held "
+        f"out; {len(asked):,} queries ask for them"
+    )
+    return warm, asked
 
 
 def _on_baskets(cleaned: Interactions, settings: DataSettings, split: str) -> str:
@@ -63,41 +88,56 @@ def _on_baskets(cleaned: Interactions, settings: DataSettings, split: str) -> st
     )
 
 
-def _only(catalogue: ItemTable, kept: set[str]) -> ItemTable:
-    rows = [row for row, item in enumerate(catalogue.item_ids) if item in kept]
-    columns = {name: [values[row] for row in rows] for name, values in catalogue.columns.items()}
-    return ItemTable(tuple(catalogue.item_ids[row] for row in rows), columns)
+def _only(catalogue: ItemTable, kept: Container[str]) -> ItemTable:
+    return catalogue.selected([item for item in catalogue.item_ids if item in kept])
 
 
-def _indexed(
-    cleaned: Interactions,
-    catalogue: ItemTable,
-    split: Split,
-    config: DistillConfig,
-    account: dict[str, Any],
-) -> Dataset:
-    """The split in catalogue order, with item texts and display columns."""
-    place = {item: index for index, item in enumerate(catalogue.item_ids)}
-    codes = np.array([place[item] for item in cleaned.item_ids], dtype=np.int32)
+class _Indexed:
+    """Codes of the interactions to places in the catalogue; cold items have places of their own."""
 
-    def query_set(queries: Queries) -> QuerySet:
-        histories = [codes[history] for history in queries.histories]
-        return QuerySet(histories, codes[queries.targets].astype(np.int64))
+    def __init__(
+        self,
+        codes: Sequence[str],
+        catalogue: ItemTable,
+        asked: ColdQueries | None,
+        config: DistillConfig,
+    ) -> None:
+        cold = [] if asked is None else [codes[code] for code in asked.items.tolist()]
+        self.asked, self.cold_ids, self.catalogue = asked, tuple(cold), catalogue
+        self.warm = _only(catalogue, set(catalogue.item_ids) - set(cold)) if cold else catalogue
+        self.texts = TextTemplate(config.text.template)
+        place = {item: index for index, item in enumerate(self.warm.item_ids)}
+        place |= {item: index for index, item in enumerate(cold)}
+        self.places = np.array([place[item] for item in codes], dtype=np.int32)
 
-    account["repeats_not_evaluated"] = {
-        "validation": split.validation.repeats,
-        "test": split.test.repeats,
-    }
-    return Dataset(
-        item_ids=catalogue.item_ids,
-        columns=shown_columns(catalogue),
-        texts=TextTemplate(config.text.template).render(catalogue.item_ids, catalogue.columns),
-        train=[codes[history] for history in split.train],
-        train_weights=split.train_weights,
-        validation=query_set(split.validation),
-        test=query_set(split.test),
-        account=account,
-    )
+    def dataset(self, split: Split, account: dict[str, Any]) -> Dataset:
+        """The split in catalogue order, with item texts and display columns."""
+        account["repeats_not_evaluated"] = {
+            "validation": split.validation.repeats,
+            "test": split.test.repeats,
+        }
+        return Dataset(
+            item_ids=self.warm.item_ids,
+            columns=shown_columns(self.warm),
+            texts=self.texts.render(self.warm.item_ids, self.warm.columns),
+            train=[self.places[history] for history in split.train],
+            train_weights=split.train_weights,
+            validation=self._queries(split.validation),
+            test=self._queries(split.test),
+            account=account,
+            cold=self._cold(),
+        )
+
+    def _queries(self, queries: Queries | ColdQueries) -> QuerySet:
+        histories = [self.places[history] for history in queries.histories]
+        return QuerySet(histories, self.places[queries.targets].astype(np.int64))
+
+    def _cold(self) -> ColdItems | None:
+        if self.asked is None:
+            return None
+        cold = self.catalogue.selected(self.cold_ids)
+        texts = self.texts.render(cold.item_ids, cold.columns)
+        return ColdItems(cold.item_ids, texts, self._queries(self.asked))
 
 
 def shown_columns(catalogue: ItemTable) -> dict[str, Sequence[Any]]:

@@ -94,6 +94,13 @@ def _parameters(report: Report) -> str:
     return "model, catalogue and tokenizer"
 
 
+COLD_NOTE = (
+    "Items held out with all their events, ranked from their text alone: the bundle's item tower, "
+    "and tf-idf over the same histories. Recall@10 among the cold items, and among the whole "
+    "catalogue with them."
+)
+
+
 def _sections(report: Report) -> list[Markup]:
     """Every section of the page in reading order; an optional key that is absent leaves none."""
     built = [
@@ -107,6 +114,7 @@ def _sections(report: Report) -> list[Markup]:
         sections.curves(report),
     ]
     for key, title, note in (
+        ("cold", "Cold items", COLD_NOTE),
         ("parity", "Parity", "The same histories through PyTorch, ONNX and the bundle."),
         ("quantization", "Quantization", "What was measured, and what was shipped because of it."),
         ("data", "Data", "What was read, what was dropped, and why."),

@@ -1,0 +1,43 @@
+"""Ranking of cold items, by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pocketrec_distill.evaluation.cold import TfIdfWithNew, evaluate_cold
+from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
+
+
+class Fixed:
+    """Scores that are written down: 4 items of the catalogue, 3 new ones."""
+
+    KNOWN = np.array([[5, 1, 3, 2], [5, 1, 3, 2], [5, 1, 3, 2]], dtype=np.float32)
+    NEW = np.array([[2, 4, 4], [2, 4, 4], [0, 9, np.nan]], dtype=np.float32)
+
+    def scores_with_new(self, histories: Sequence[History]) -> tuple[Floats, Floats]:
+        return self.KNOWN[: len(histories)], self.NEW[: len(histories)]
+
+
+def queries(targets: list[int], *histories: list[int]) -> ColdItems:
+    rows = [np.array(history, dtype=np.int32) for history in histories]
+    return ColdItems(("x", "y", "z"), ("", "", ""), QuerySet(rows, np.array(targets)))
+
+
+def test_ranks_by_hand() -> None:
+    ranks = evaluate_cold(Fixed(), queries([0, 1, 2], [0], [3], [1, 2]))
+    # Among cold: 4 and 4 beat 2; of the two 4 the other stands first; NaN is last of three.
+    assert ranks.among_cold.tolist() == [3, 2, 3]
+    # Among all, the history left out: 4, 4, 3 and the equal 2; 5 and 4; everything.
+    assert ranks.among_all.tolist() == [5, 3, 5]
+
+
+def test_tfidf_reads_the_text_of_new_items() -> None:
+    cold = ColdItems(
+        ("x", "y"),
+        ("blue ink", "red pen"),
+        QuerySet([np.array([0]), np.array([1])], np.array([1, 0])),
+    )
+    ranks = evaluate_cold(TfIdfWithNew(["red pencil", "ink blue", "tape"], cold.texts), cold)
+    assert ranks.among_cold.tolist() == [1, 1]
+    assert ranks.among_all.tolist() == [1, 1]
