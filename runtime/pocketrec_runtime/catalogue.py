@@ -60,13 +60,18 @@ class Catalogue:
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """Dequantized item vectors, float32 (n, width), read-only; made once."""
-        vectors = np.ascontiguousarray(self.rows, np.float32)
-        if self.scales is not None:
-            vectors *= self.scales[:, None]
+        """All item vectors, float32 (n, width), read-only; made once, four times the int8 rows.
+
+        Ranking does not need it; `vectors_of` makes the few that a history needs.
+        """
+        vectors = np.ascontiguousarray(self._dequantized(slice(None)))
         vectors = vectors.view()
         vectors.setflags(write=False)
         return vectors
+
+    def vectors_of(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Vectors of some items, float32 (len(indices), width), each index in 0 to n - 1."""
+        return self._dequantized(np.asarray(indices, np.int64))
 
     def index_of(self, item_id: str) -> int | None:
         """The index of an item, or None where the catalogue does not hold it."""
@@ -96,6 +101,12 @@ class Catalogue:
     @property
     def _packed_columns(self) -> Mapping[str, Column]:
         return cast("Mapping[str, Column]", self.columns)
+
+    def _dequantized(self, which: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        vectors = self.rows[which].astype(np.float32)
+        if self.scales is not None:
+            vectors *= self.scales[which, None]
+        return vectors
 
     @cached_property
     def _postings(self) -> dict[str, Postings]:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pocketrec_runtime import scan, text_scoring
+from pocketrec_runtime import text_scoring
 from pocketrec_runtime.answers import (
     AnswerSource,
     RankedItem,
@@ -21,6 +21,7 @@ from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError, StateError
 from pocketrec_runtime.lookup import Filters, filter_mask, resolve
+from pocketrec_runtime.scan import Scan, best, check_k, checked_rows, leave_out
 from pocketrec_runtime.selftest import self_test as run_self_test
 from pocketrec_runtime.state import UserState
 from pocketrec_runtime.towers import (
@@ -55,7 +56,7 @@ class Engine:
         self._manifest = bundle.manifest
         self._shape = contents.model
         self._catalogue = contents.catalogue
-        self._vectors = contents.catalogue.vectors
+        self._scan = Scan(contents.catalogue, threads=settings.threads)
         self._calibration = contents.calibration
         self._user_tower = open_user_tower(contents, settings)
         self._item_tower = open_item_tower(contents, settings)
@@ -120,6 +121,11 @@ class Engine:
         return self._catalogue
 
     @property
+    def scan(self) -> Scan:
+        """The exact scan over the catalogue: batches, and how many rows were rescored."""
+        return self._scan
+
+    @property
     def fingerprint(self) -> str:
         """The model's fingerprint: 64 hexadecimal digits."""
         return self._manifest.fingerprint
@@ -167,22 +173,18 @@ class Engine:
         seen = state.seen if item in state.seen else state.seen | {item}
         if len(items) > self.window:
             return self._prefill(items[-max(1, self.window // 2) :], seen)
-        vector, kv = self._user_tower.run(self._vectors[None, item, None], state.kv)
+        vector, kv = self._user_tower.run(self._catalogue.vectors_of([item])[None], state.kv)
         with self._counter_lock:
             self._reused_positions += len(state.items)
         return UserState(items, kv, seen, self.fingerprint), vector[0]
 
     def scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of all items for a user vector (width,): float32 (n,).
+        """Scores of all items for a user vector (width,): float32 (n,), as `scan.ItemRows`.
 
         Raises:
             InputError: The vector has another shape.
         """
-        if vector.shape != (self._shape.width,):
-            raise InputError(f"vector has shape {vector.shape}; give ({self._shape.width},)")
-        scores = self._vectors @ vector.astype(np.float32, copy=False)
-        scores += self._catalogue.bias
-        return scores
+        return self._scan.scores(vector)
 
     def top_k(
         self,
@@ -192,7 +194,7 @@ class Engine:
         exclude: Collection[int] = (),
         allow: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Indices and scores of the k best items for a user vector; exact, as `scan.top_k`.
+        """Indices and scores of the k best items for a user vector; exact, as `scan.Scan.top_k`.
 
         Args:
             vector: User vector, (width,).
@@ -203,7 +205,8 @@ class Engine:
         Raises:
             InputError: k, the vector, an index or the mask is out of bounds.
         """
-        return self._select(self.scores(vector), k, exclude, allow)
+        found = self._scan.top_k(vector, k, exclude=exclude, allow=allow)
+        return found.indices, found.scores
 
     def probability(self, scores: ArrayLike) -> NDArray[np.float32]:
         """Calibrated probabilities of scores, float32, same shape."""
@@ -234,7 +237,7 @@ class Engine:
         Raises:
             InputError: k below 1, an id that is no string, or an unknown filter column.
         """
-        k = scan.check_k(k)
+        k = check_k(k)
         known, unknown = resolve(self._catalogue, history, "history")
         vector = self.prefill(known)[1] if known else None
         exclude = () if include_seen else frozenset(known)
@@ -264,9 +267,12 @@ class Engine:
             InputError: As `recommend` and `top_k`.
         """
         allow = filter_mask(self._catalogue, filters)
-        scores, source, reason = self._scored(vector, unknown)
-        indices, best = self._select(scores, k, exclude, allow)
-        items = self._ranked(indices, best, source)
+        source, reason = _source(vector, unknown)
+        if vector is None:
+            indices, scores = self._most_popular(k, exclude, allow)
+        else:
+            indices, scores = self.top_k(vector, k, exclude=exclude, allow=allow)
+        items = self._ranked(indices, scores, source)
         return Recommendation(items, source, reason, self.fingerprint, unknown)
 
     def score(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -278,9 +284,14 @@ class Engine:
         known, unknown = resolve(self._catalogue, history, "history")
         wanted, unknown_candidates = resolve(self._catalogue, candidates, "candidates")
         vector = self.prefill(known)[1] if known else None
-        scores, source, reason = self._scored(vector, unknown)
+        source, reason = _source(vector, unknown)
         indices = np.array(wanted, np.int64)
-        items = self._ranked(indices, scores[indices], source)
+        scores = (
+            self._catalogue.popularity[indices]
+            if vector is None
+            else self._scan.scores(vector, indices)
+        )
+        items = self._ranked(indices, scores, source)
         return Scores(items, source, reason, self.fingerprint, unknown, unknown_candidates)
 
     def encode_items(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -326,32 +337,17 @@ class Engine:
     def _prefill(
         self, items: tuple[int, ...], seen: frozenset[int]
     ) -> tuple[UserState, NDArray[np.float32]]:
-        vector, kv = self._user_tower.run(self._vectors[None, list(items)])
+        vector, kv = self._user_tower.run(self._catalogue.vectors_of(items)[None])
         return UserState(items, kv, seen, self.fingerprint), vector[0]
 
-    def _scored(
-        self, vector: NDArray[np.float32] | None, unknown: tuple[str, ...]
-    ) -> tuple[NDArray[np.float32], AnswerSource, str]:
-        if vector is not None:
-            return self.scores(vector), "device", "ranked by the user tower on this device"
-        reason = "no id of the history is in the catalogue" if unknown else "the history is empty"
-        return self._catalogue.popularity.copy(), "popularity", reason
-
-    def _select(
-        self,
-        scores: NDArray[np.float32],
-        k: int,
-        exclude: Collection[int],
-        allow: NDArray[np.bool_] | None,
+    def _most_popular(
+        self, k: int, exclude: Collection[int], allow: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        shares = self._catalogue.popularity.copy()
         if allow is not None:
-            scan.leave_out(scores, allow)
-        if len(exclude) > 0:
-            indices = np.fromiter(exclude, np.int64, len(exclude))
-            if indices.min() < 0 or indices.max() >= scores.size:
-                raise InputError(f"exclude holds an index outside 0 to {scores.size - 1}")
-            scores[indices] = -np.inf
-        return scan.best(scores, k)
+            leave_out(shares, allow)
+        shares[checked_rows(exclude, len(shares))] = -np.inf
+        return best(shares, k)
 
     def _ranked(
         self, indices: NDArray[np.int64], scores: NDArray[np.float32], source: AnswerSource
@@ -387,3 +383,12 @@ class Engine:
                 f"the state's cache is not {shape.blocks} blocks of {expected} of this backend; "
                 "rebuild it with prefill"
             )
+
+
+def _source(
+    vector: NDArray[np.float32] | None, unknown: tuple[str, ...]
+) -> tuple[AnswerSource, str]:
+    if vector is not None:
+        return "device", "ranked by the user tower on this device"
+    reason = "no id of the history is in the catalogue" if unknown else "the history is empty"
+    return "popularity", reason

@@ -107,7 +107,7 @@ def _scores_by_append(engine: "Engine", query: GoldenQuery) -> NDArray[np.float3
     wanted, _ = resolve(engine.catalogue, query.item_ids, "item_ids")
     state, _ = engine.prefill(history[:-1])
     _, vector = engine.append(state, history[-1])
-    return engine.scores(vector)[wanted]
+    return engine.scan.scores(vector, np.array(wanted, np.int64))
 
 
 def _hold(what: str, found: NDArray[Any], expected: tuple[float, ...], tolerance: float) -> None:

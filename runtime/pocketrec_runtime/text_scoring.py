@@ -13,6 +13,8 @@ from pocketrec_runtime.lookup import resolve
 if TYPE_CHECKING:
     from pocketrec_runtime.engine import Engine
 
+_PART = 8192
+
 
 def score_texts(
     engine: "Engine",
@@ -61,7 +63,7 @@ def history_vectors(
     rows = []
     for item_id in events:
         index = catalogue.index_of(item_id)
-        rows.append(by_id[item_id] if index is None else catalogue.vectors[index])
+        rows.append(by_id[item_id] if index is None else catalogue.vectors_of([index])[0])
     return (np.stack(rows) if rows else encoded[:0]), unknown
 
 
@@ -76,5 +78,10 @@ def _average_item(engine: "Engine") -> NDArray[np.float32]:
     """The mean item vector, each item by its popularity; by none where none is known."""
     popularity = engine.catalogue.popularity
     weights = popularity if popularity.sum() > 0 else np.ones_like(popularity)
-    mean: NDArray[np.float32] = (weights @ engine.catalogue.vectors) / weights.sum()
-    return mean.astype(np.float32)
+    total = np.zeros(engine.catalogue.width, np.float64)
+    # In parts: the float vectors of a large catalogue are four times its rows.
+    for start in range(0, len(weights), _PART):
+        part = np.arange(start, min(start + _PART, len(weights)))
+        total += weights[part] @ engine.catalogue.vectors_of(part)
+    mean: NDArray[np.float32] = (total / weights.sum()).astype(np.float32)
+    return mean

@@ -303,3 +303,15 @@ def test_one_engine_serves_many_threads(contents):
         thread.join()
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert engine.reused_positions == 2 * len(histories)
+
+
+def test_ranking_makes_no_float_copy_of_the_catalogue(contents):
+    fresh = dataclasses.replace(contents.catalogue)
+    engine = rt.Engine(assemble(dataclasses.replace(contents, catalogue=fresh)))
+    engine.recommend(["a", "c"], 2)
+    engine.score(["a"], ["b"])
+    engine.score_texts(["a"], ["jump"])
+    engine.score_texts([], ["jump"])
+    vector = engine.prefill([1])[1]
+    engine.scores(vector)
+    assert "vectors" not in vars(engine.catalogue)

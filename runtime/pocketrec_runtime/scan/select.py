@@ -1,6 +1,7 @@
-"""Exact top-k over the whole catalogue."""
+"""The best of given scores: order, ties, and what never wins."""
 
 import operator
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,38 +24,33 @@ def check_k(k: int) -> int:
     return number
 
 
-def top_k(
-    vectors: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    query: NDArray[np.float32],
-    k: int,
-    mask: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k items of highest score <vector, query> + bias, best first.
-
-    Exact: equal scores stand in order of item index, k above n is n, and an item whose score is
-    NaN or infinite is never returned, nor is one that the mask leaves out.
-
-    Args:
-        vectors: Item vectors, (n, width).
-        bias: Item biases, (n,).
-        query: The user vector, (width,).
-        k: How many items, at least 1.
-        mask: (n,), True where an item may be returned; None is all.
-
-    Returns:
-        Item indices, int64, and their scores, float32, both of length at most k.
+def check_mask(mask: NDArray[np.bool_], n: int) -> None:
+    """Returns where a mask is bool (n,).
 
     Raises:
-        InputError: k is below 1, or a shape does not fit.
+        InputError: It is not.
     """
-    if query.shape != vectors.shape[1:]:
-        raise InputError(f"query has shape {query.shape}; the vectors need {vectors.shape[1:]}")
-    scores = vectors @ query
-    scores += bias
-    if mask is not None:
-        leave_out(scores, mask)
-    return best(scores, k)
+    if mask.dtype != np.bool_ or mask.shape != (n,):
+        raise InputError(
+            f"mask is {mask.dtype} of shape {mask.shape}; it must be bool of shape ({n},)"
+        )
+
+
+def checked_rows(indices: Collection[int] | NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Item indices as int64.
+
+    Raises:
+        InputError: One is outside 0 to n - 1.
+    """
+    if len(indices) == 0:
+        return np.empty(0, np.int64)
+    if isinstance(indices, np.ndarray):
+        rows = indices.astype(np.int64, copy=False)
+    else:
+        rows = np.fromiter(indices, np.int64, len(indices))
+    if rows.min() < 0 or rows.max() >= n:
+        raise InputError(f"exclude holds an index outside 0 to {n - 1}")
+    return rows
 
 
 def leave_out(scores: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
@@ -63,10 +59,7 @@ def leave_out(scores: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
     Raises:
         InputError: The mask is not a bool array of the scores' shape.
     """
-    if mask.dtype != np.bool_ or mask.shape != scores.shape:
-        raise InputError(
-            f"mask is {mask.dtype} of shape {mask.shape}; it must be bool of shape {scores.shape}"
-        )
+    check_mask(mask, scores.size)
     np.copyto(scores, -np.inf, where=~mask)
 
 

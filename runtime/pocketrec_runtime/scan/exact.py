@@ -1,0 +1,90 @@
+"""The one definition of a score, and of the vectors that the catalogue's rows stand for."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_runtime.scan.fixed import FixedQuery
+
+_CHUNK_BYTES = 1 << 20
+
+
+class ItemRows:
+    """The stored rows of a catalogue, scored exactly and alike on every device.
+
+    **int8 rows.** With x the fixed-point query `X * 2^e` (see `fixed`), X whole numbers,
+
+        score_i = float32( float64(D_i * 2^e) * float64(scale_i) + float64(bias_i) ),
+        D_i = <row_i, X>.
+
+    D_i is a sum of whole numbers below 2^53, so that float64 holds every partial sum: no order of
+    summation, no fused multiply-add and no number of threads can change it. What follows is one
+    product, one sum and one rounding of IEEE 754.
+
+    **float32 rows.** Products of two float32 are exact in float64; they are added by folding: the
+    second half of the columns onto the first until one is left. The order is fixed, so that the
+    sum is, too. Then the bias, then one rounding.
+
+    A score beyond float32 is infinite, and such an item never wins.
+
+    Args:
+        rows: (n, width) int8 in [-127, 127], or finite float32.
+        scales: float32 (n,) for int8 rows, None for float32 rows.
+        bias: float32 (n,).
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int8] | NDArray[np.float32],
+        scales: NDArray[np.float32] | None,
+        bias: NDArray[np.float32],
+    ) -> None:
+        self.rows = rows
+        self.scales = scales
+        self.bias = bias
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """Length of an item vector."""
+        return int(self.rows.shape[1])
+
+    def scores(
+        self, query: FixedQuery, indices: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Scores of some rows, or of all: float32 (len(indices),) or (n,).
+
+        Args:
+            query: The user vector.
+            indices: Which rows, each in 0 to n - 1; None is all.
+        """
+        count = len(self) if indices is None else len(indices)
+        scores = np.empty(count, np.float32)
+        step = max(1, _CHUNK_BYTES // (8 * self.width))
+        # A score beyond float32 is infinite on purpose.
+        with np.errstate(over="ignore"):
+            for start in range(0, count, step):
+                part = slice(start, start + step)
+                scores[part] = self._scores(query, part if indices is None else indices[part])
+        return scores
+
+    def _scores(self, query: FixedQuery, which: slice | NDArray[np.int64]) -> NDArray[np.float64]:
+        rows = self.rows[which].astype(np.float64)
+        if self.scales is None:
+            sums = _folded_sums(rows * query.values)
+        else:
+            sums = np.ldexp(rows @ query.integers, query.exponent)
+            sums *= self.scales[which]
+        sums += self.bias[which]
+        return sums
+
+
+def _folded_sums(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over the columns of (n, width), in a fixed order; overwrites its argument."""
+    width = terms.shape[1]
+    while width > 1:
+        half = (width + 1) // 2
+        terms[:, : width - half] += terms[:, half:width]
+        width = half
+    return terms[:, 0]

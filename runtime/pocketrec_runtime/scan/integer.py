@@ -1,0 +1,178 @@
+"""The coarse scan of int8 rows: an integer product on ONNX Runtime, with a proven error."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_runtime.scan.coarse import BlockBounds
+from pocketrec_runtime.scan.fixed import FixedQuery
+from pocketrec_runtime.scan.graph import coarse_graph
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+STEPS = 64
+"""Steps of the query on each side of 0. The bytes 0 to 128 keep pairs of products below 2^15, where
+processors without VNNI add them in 16 bits and would saturate with 255 (vpmaddubsw)."""
+
+BLOCK = 32
+CHUNK_ROWS = 1 << 17
+SHARD_BYTES = 1 << 27
+_BATCH = 16
+_SLACK = 2.0**-20
+_LIMIT = 2.0**120
+_SMALLEST_STEP = 2.0**-126
+
+
+class IntegerCoarse:
+    """Block maxima of int8 rows from integer products, and how far they can be from the truth.
+
+    Per row i: r_i whole numbers in [-127, 127], scale s_i, bias b_i; x is the fixed-point query.
+    The score is S_i = s_i <r_i, x> + b_i, and what is computed is
+
+        Y_i = fl(fl(fl(G_i) * s_i) * t) + b_i,   G_i = <r_i, c>,   c_j = x_j / t rounded,
+
+    with a step t = max|x| / 64, so that c fits 7 bits and a sign.
+
+    **Proof of the bound.** With N_i = s_i ||r_i||:
+
+    1. *Query quantization.* S_i - (t s_i G_i + b_i) = s_i <r_i, x - t c>, which by the inequality
+       of Cauchy and Schwarz is at most N_i ||x - t c||. The residue is measured, not estimated.
+    2. *Accumulation.* G_i is exact: |G_i| <= 64 * 127 * 4096 < 2^31, and pairs of products stay
+       within 16 bits, see `STEPS`.
+    3. *Scale and bias.* The conversion of G_i, two products and one sum round once each, by a
+       factor within 1 ± 2^-24; together by less than 2^-21 of t s_i |G_i| + |b_i|, which is at
+       most N_i ||t c|| + |b_i|.
+    4. *Underflow.* Flushing a subnormal input or result to 0 loses at most 2^-126 where it
+       happens; times |G_i| < 2^26 and t that is below 2^-99 (1 + t).
+    5. *The exact score itself* rounds twice in float64, by less than 2^-51 (N_i ||x|| + |b_i|).
+
+    So |Y_i - S_i| <= N_i (||x - t c|| + 2^-20 ||x||) + 2^-20 |b_i| + 2^-98 (1 + t): points 3 and
+    5 take less than half of the 2^-20, the rest covers ||t c|| <= 2 ||x|| and that the norms and
+    bounds here are computed in float64. In a block the maxima of N_i and |b_i| stand for all of
+    its rows. Overflow is excluded beforehand: where 64 * 127 * width * max(s) * max(t, 1) +
+    max|b| reaches 2^120, or t is subnormal, `bounds` answers None. Rounding to float32 is
+    monotone, so that the rounded bounds bound the rounded score.
+
+    Args:
+        rows: int8 (n, width), n at least 1.
+        scales: float32 (n,).
+        bias: float32 (n,).
+        threads: Threads of one run.
+        chunk_rows: Rows whose scores are in flight together, a multiple of `block`.
+        shard_bytes: Rows of about so many bytes go into one ONNX Runtime session, so that no
+            buffer grows with the catalogue.
+    """
+
+    block = BLOCK
+
+    def __init__(
+        self,
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        threads: int = 1,
+        *,
+        chunk_rows: int = CHUNK_ROWS,
+        shard_bytes: int = SHARD_BYTES,
+    ) -> None:
+        norms = scales * np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        self._norms = _block_maxima(norms)
+        self._biases = _block_maxima(np.abs(bias).astype(np.float64))
+        self._biased = bool(self._biases.any())
+        self._largest_product = STEPS * 127.0 * rows.shape[1] * float(scales.max())
+        self._largest_bias = float(self._biases.max())
+        shard = max(1, shard_bytes // (rows.shape[1] * chunk_rows)) * chunk_rows
+        parts = [slice(start, start + shard) for start in range(0, len(rows), shard)]
+        self._sessions = [
+            _open(
+                coarse_graph(
+                    rows[part],
+                    scales[part],
+                    bias[part] if self._biased else None,
+                    block=BLOCK,
+                    chunk=chunk_rows,
+                    zero_point=STEPS,
+                ),
+                threads,
+            )
+            for part in parts
+        ]
+
+    def bounds(self, queries: list[FixedQuery]) -> list[BlockBounds | None]:
+        """Bounds for each query; None where its numbers are too large or small to be sure of."""
+        coarse = [_quantize(query) for query in queries]
+        answers: list[BlockBounds | None] = [None] * len(queries)
+        sure = [place for place, query in enumerate(coarse) if self._is_sure(query)]
+        for start in range(0, len(sure), _BATCH):
+            places = sure[start : start + _BATCH]
+            maxima = self._maxima([coarse[place] for place in places])
+            for place, row in zip(places, maxima, strict=True):
+                answers[place] = self._bounds(coarse[place], row)
+        return answers
+
+    def _is_sure(self, query: "_CoarseQuery") -> bool:
+        reach = self._largest_product * max(query.step, 1.0) + self._largest_bias
+        return query.step >= _SMALLEST_STEP and reach < _LIMIT
+
+    def _maxima(self, queries: list["_CoarseQuery"]) -> NDArray[np.float32]:
+        feed = {"query": np.stack([query.codes for query in queries])}
+        if self._biased:
+            feed["step"] = np.array([[query.step] for query in queries], np.float32)
+        found = [session.run(None, feed)[0] for session in self._sessions]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+    def _bounds(self, query: "_CoarseQuery", maxima: NDArray[np.float32]) -> BlockBounds:
+        error = self._norms * (query.residue + _SLACK * query.norm)
+        if self._biased:
+            centre = maxima.astype(np.float64)
+            error += _SLACK * self._biases
+        else:
+            centre = maxima * np.float64(query.step)
+        error += 2.0**-98 * (1.0 + query.step)
+        return BlockBounds((centre - error).astype(np.float32), (centre + error).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _CoarseQuery:
+    """A query in steps: `codes - STEPS` times `step`, with the norm of what that leaves out."""
+
+    codes: NDArray[np.uint8]
+    step: float
+    residue: float
+    norm: float
+
+
+def _quantize(query: FixedQuery) -> _CoarseQuery:
+    values = query.values
+    # float32, as that is what the graph multiplies by.
+    step = float(np.float32(np.abs(values).max(initial=0.0) / STEPS))
+    steps = np.rint(values / step).clip(-STEPS, STEPS) if step else np.zeros_like(values)
+    rest = values - step * steps
+    codes = (steps + STEPS).astype(np.uint8)
+    return _CoarseQuery(codes, step, _norm(rest), _norm(values))
+
+
+def _norm(values: NDArray[np.float64]) -> float:
+    """Euclidean norm, a little too long rather than too short."""
+    return float(np.sqrt(values @ values)) * (1 + 2.0**-30)
+
+
+def _block_maxima(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum.reduceat(values, np.arange(0, len(values), BLOCK)) * (1 + 2.0**-30)
+
+
+def _open(model: bytes, threads: int) -> "InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # It keeps the bytes, to be made again with other providers: a second copy of the rows.
+    session._model_bytes = b""
+    return session
