@@ -10,6 +10,7 @@ from torch import nn
 
 from pocketrec_distill.export.fused import FusedUserTower
 from pocketrec_distill.models.item_tower import ItemTower
+from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.student import Student
 
 OPSET = 20
@@ -59,7 +60,7 @@ def _without_traces(model: bytes) -> bytes:
     return data
 
 
-def export_user_tower(student: Student) -> bytes:
+def export_user_tower(student: Student | LlmStudent) -> bytes:
     """The student's user tower with explicit past and present KV, of any length from 0.
 
     Inputs `item_vectors` (batch, length, width) and `past_key_values.{i}.key/value`
@@ -73,7 +74,7 @@ def export_user_tower(student: Student) -> bytes:
     names = [f"{block}.{part}" for block in range(shape.blocks) for part in ("key", "value")]
     return _export(
         FusedUserTower(student),
-        (torch.zeros(2, 3, shape.width), past),
+        (torch.zeros(2, 3, student.width), past),
         ["item_vectors", *(f"past_key_values.{name}" for name in names)],
         ["user_vector", *(f"present.{name}" for name in names)],
         ({0: batch, 1: length}, [{0: batch, 2: past_length} for _ in past]),

@@ -66,6 +66,16 @@ class SequenceModel(nn.Module):
     def forward(self, item_vectors: Tensor) -> Tensor:
         """User vectors after each event: (batch, length, width) -> (batch, length, width)."""
 
+    def training_pass(self, item_vectors: Tensor, items: Tensor) -> tuple[Tensor, Tensor | None]:
+        """User vectors, and what a model adds to the loss on its own account, if anything.
+
+        Args:
+            item_vectors: Of the events, (batch, length, width).
+            items: The events, int64 (batch, length), PADDING where a history has ended.
+        """
+        del items  # some models need it
+        return self(item_vectors), None
+
     def save(self, folder: Path) -> None:
         """Write what was trained to `folder/model.safetensors`."""
         from safetensors.torch import save_file

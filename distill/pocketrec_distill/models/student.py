@@ -71,7 +71,7 @@ class Student(SequenceModel):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.width = shape, shape.width
         self.items = ItemVectors(items, shape.width, states)
         self.blocks = nn.ModuleList(LlamaBlock(shape, dropout) for _ in range(shape.blocks))
         self.norm = RMSNorm(shape.width)

@@ -62,7 +62,10 @@ def batch_loss(
     inputs, targets = events[:, :-1], events[:, 1:]
     known = targets != PADDING
     table = model.item_vectors()
-    users = model(table[inputs.clamp_min(0)])[known]
+    users, extra = model.training_pass(
+        table[inputs.clamp_min(0)], inputs.masked_fill(~known, PADDING)
+    )
+    users = users[known]
     weights = examples.target_weights(indices)
     labels = examples.labels if settings.teacher_weight > 0 else None
     mask, found = (None, None) if labels is None else labels.batch(indices, known.sum(dim=1))
@@ -77,9 +80,10 @@ def batch_loss(
         distance = None
         if labelled is not None and found is not None and len(found):
             distance = _full_distance(logits[labelled], found, settings)
-    if distance is None:
-        return hard
-    return (1 - settings.teacher_weight) * hard + settings.teacher_weight * distance
+    loss = hard
+    if distance is not None:
+        loss = (1 - settings.teacher_weight) * hard + settings.teacher_weight * distance
+    return loss if extra is None else loss + extra
 
 
 def _full_distance(logits: Tensor, found: Tensor | SparseBatch, settings: TrainSettings) -> Tensor:
