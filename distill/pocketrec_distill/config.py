@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
+from pocketrec_distill.presets import LlmStudentSettings
 from pocketrec_distill.settings import (
     DistillationSettings,
     LlmSettings,
@@ -35,6 +36,7 @@ class DistillConfig:
         llm: The base LLM.
         teacher: The LLM teacher.
         student: The student, its control and SASRec.
+        llm_student: A student of the teacher's own blocks.
         distillation: What the student learns from the teacher.
         item_tower: The on-device text encoder.
         gate: When the student is good enough to be shipped.
@@ -46,6 +48,7 @@ class DistillConfig:
     llm: LlmSettings = field(default_factory=LlmSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
     student: StudentSettings = field(default_factory=StudentSettings)
+    llm_student: LlmStudentSettings = field(default_factory=LlmStudentSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     item_tower: ItemTowerSettings = field(default_factory=ItemTowerSettings)
     gate: GateSettings = field(default_factory=GateSettings)

@@ -1,11 +1,12 @@
 """Sections of the configuration that belong to the pipeline; each is validated when made."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import DEFAULT_MODEL
 from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.presets import preset_shape
 from pocketrec_distill.training.settings import LOSSES, TrainSettings
 
 
@@ -135,10 +136,12 @@ class TeacherSettings:
 
 @dataclass(frozen=True)
 class StudentSettings:
-    """The tiny student, and its control and SASRec floor, which get the same budget.
+    """The student, and its control and SASRec floor, which get the same budget.
 
     Attributes:
-        width: Length of item and user vectors.
+        preset: Sizes by name: "nano" (32 wide, 1 block), "micro" (64, 2), "small" (128, 3), or
+            "llm" (blocks kept from the teacher, see `[llm_student]`).
+        width: Length of item and user vectors; 0 takes the preset's, as below.
         blocks: Llama blocks.
         heads: Query heads.
         kv_heads: Key/value heads.
@@ -154,11 +157,12 @@ class StudentSettings:
         weight_decay: AdamW's decay of matrices.
     """
 
-    width: int = 64
-    blocks: int = 2
-    heads: int = 2
-    kv_heads: int = 2
-    hidden: int = 128
+    preset: str = "micro"
+    width: int = 0
+    blocks: int = 0
+    heads: int = 0
+    kv_heads: int = 0
+    hidden: int = 0
     dropout: float = 0.1
     control_dropout: float = 0.3
     epochs: int = 60
@@ -174,6 +178,9 @@ class StudentSettings:
         _not_negative("student", self, "weight_decay", "sequences")
         _dropout("student", self, "dropout", "control_dropout", "average")
         try:
+            for name, value in asdict(preset_shape(self.preset)).items():
+                if getattr(self, name) == 0:
+                    object.__setattr__(self, name, value)
             TowerShape(self.width, self.blocks, self.heads, self.kv_heads, self.hidden)
         except ConfigError as error:
             raise ConfigError(f"[student] {error}") from error

@@ -120,7 +120,7 @@ class Ends(nn.Module):
         super().__init__()
         self.into = nn.Parameter(student.enter.weight.detach().T.contiguous())
         self.out = nn.Parameter(student.leave.weight.detach().T.contiguous())
-        self.skip_gain = float(student.skip_gain)
+        self.skip_gain = float(student.skip_gain.detach())
 
     def enter(self, scaled: Tensor) -> Tensor:
         """(batch, length, width) -> (batch, length, inner width), each of mean square 1."""

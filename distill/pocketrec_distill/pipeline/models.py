@@ -19,11 +19,18 @@ from pocketrec_distill.models.base import Remembering, Scorer, SequenceModel, Se
 from pocketrec_distill.models.blend import Blend, fit_weights
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.pipeline.students import (
+    AnyStudent,
+    llm_student_builder,
+    llm_student_training,
+)
+from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distilling
 from pocketrec_distill.training import TrainSettings, label, open_labels, training_windows
 from pocketrec_distill.training.loop import fit
@@ -285,8 +292,10 @@ class RunModels:
         return open_labels(folder)
 
     @functools.cached_property
-    def student(self) -> Student:
-        """The tiny student, distilled from the blend."""
+    def student(self) -> AnyStudent:
+        """The student, distilled from the blend."""
+        if self.config.student.preset == LLM:
+            return self._llm_student()
         dropout = self.config.student.dropout
         return self._trained(
             "student",
@@ -294,4 +303,16 @@ class RunModels:
             distilling(self._student_training(), self.config.distillation),
             self.stage_key("llm", "student", "teacher", "distillation"),
             labels=self.labels,
+        )
+
+    def _llm_student(self) -> LlmStudent:
+        settings = self.config.llm_student
+        training = distilling(self._student_training(), self.config.distillation)
+        return self._trained(
+            "student",
+            llm_student_builder(self.teacher, self.states, settings),
+            llm_student_training(training, settings),
+            self.stage_key("llm", "student", "teacher", "distillation", "llm_student"),
+            labels=self.labels,
+            batch=_TEACHER_BATCH,
         )

@@ -22,6 +22,7 @@ from pocketrec_distill.models.floors import interaction_counts
 from pocketrec_distill.models.item_tower import ItemTower
 from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
 from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.presets import LLM
 from pocketrec_distill.training.item_tower import fit_item_tower
 from pocketrec_runtime import (
     BundleContents,
@@ -122,7 +123,8 @@ class Shipping:
 
     def __init__(self, models: RunModels) -> None:
         self.models, self.data = models, models.data
-        self.key = models.stage_key("llm", "student", "teacher", "distillation")
+        own = ("llm_student",) if models.config.student.preset == LLM else ()
+        self.key = models.stage_key("llm", "student", "teacher", "distillation", *own)
 
     @functools.cached_property
     def towers(self) -> tuple[bytes, bytes]:
@@ -141,9 +143,10 @@ class Shipping:
         self, tower: bytes, rows: str, item_tower: tuple[bytes, bytes] | None = None
     ) -> BundleContents:
         """The student as bundle contents, not yet calibrated and without golden queries."""
-        shape, settings = self.models.shape, self.models.config
+        student, settings = self.models.student, self.models.config
+        shape = student.shape
         with torch.inference_mode():
-            vectors = np.ascontiguousarray(self.models.student.item_vectors().numpy())
+            vectors = np.ascontiguousarray(student.item_vectors().numpy())
         counts = interaction_counts(self.data.train, self.data.items)
         stored, scales = quantize_rows(vectors) if rows == "int8" else (vectors, None)
         catalogue = Catalogue(
@@ -157,7 +160,7 @@ class Shipping:
         )
         return BundleContents(
             model=ModelShape(
-                width=shape.width,
+                width=student.width,
                 blocks=shape.blocks,
                 heads=shape.heads,
                 kv_heads=shape.kv_heads,

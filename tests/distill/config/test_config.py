@@ -16,6 +16,7 @@ from pocketrec_distill.config import (
 from pocketrec_distill.data.settings import DataSettings, DropRule
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
+from pocketrec_distill.presets import PRESETS, LlmStudentSettings
 from pocketrec_distill.settings import (
     DistillationSettings,
     LlmSettings,
@@ -40,7 +41,8 @@ CHANGED = DistillConfig(
     text=TextSettings(template="{title}\t({year}) \x7f 'quoted' # no comment"),
     llm=LlmSettings(model="C:\\models\\x", layer=4, max_tokens=8, precision="bf16"),
     teacher=TeacherSettings(width=8, rank=2, learning_rate=1e-05),
-    student=StudentSettings(width=32, heads=4, kv_heads=2, dropout=0.0),
+    student=StudentSettings(preset="small", width=32, heads=4, kv_heads=2, dropout=0.0),
+    llm_student=LlmStudentSettings(first=1, last=0, alignment=0.0),
     distillation=DistillationSettings(teacher_weight=0.0, temperature=2.0, max_label_bytes=1 << 40),
     item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
     gate=GateSettings(enforce=False, retention=0.95, ease="fail", min_users=5),
@@ -104,7 +106,7 @@ def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
         ("[studnet]\nwidth = 1\n", r"no section \[studnet\]; known: run, data"),
         ("seed = 1\n", r"no section \[seed\]"),
         ("run = 1\n", r"write it as a section \[run\]"),
-        ("[student]\nwdith = 1\n", r"\[student\] has no setting 'wdith'; known: width, blocks"),
+        ("[student]\nwdith = 1\n", r"\[student\] has no setting 'wdith'; known: preset, width"),
         ("[data]\nusr = 'u'\n", r"\[data\] has no setting 'usr'"),
         ("[student]\nwidth = '64'\n", r"\[student\] width is '64'; it must be of type int"),
         ("[student]\nwidth = 64.0\n", r"\[student\] width is 64.0; it must be of type int"),
@@ -124,6 +126,19 @@ def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
         ("[teacher]\nlearning_rate = nan\n", r"\[teacher\] learning_rate is nan"),
         ("[teacher]\nlearning_rate = inf\n", r"\[teacher\] learning_rate is inf"),
         ("[teacher]\nadapter_rate = -0.5\n", r"\[teacher\] adapter_rate is -0.5"),
+        ("[student]\npreset = 'tiny'\n", r"\[student\] preset is 'tiny'; choose one of nano"),
+        ("[student]\nwidth = -1\n", r"\[student\] width is -1"),
+        ("[llm_student]\nfirst = 0\nlast = 0\n", r"\[llm_student\] first and last are 0"),
+        ("[llm_student]\nlast = -1\n", r"\[llm_student\] last is -1"),
+        ("[llm_student]\nepochs = 0\n", r"\[llm_student\] epochs is 0"),
+        ("[llm_student]\nalignment = nan\n", r"\[llm_student\] alignment is nan"),
+        ("[llm_student]\ndropout = 1\n", r"\[llm_student\] dropout is 1.0"),
+        ("[distillation]\nloss = 'mse'\n", r"\[distillation\] loss is 'mse'; choose one of auto"),
+        ("[distillation]\nown = 0\n", r"\[distillation\] own is 0"),
+        (
+            "[distillation]\nloss = 'closure'\ntemperature = 2\n",
+            r"\[distillation\] temperature is 2.0; the loss closure needs 1",
+        ),
         ("[student]\nepochs = 0\n", r"\[student\] epochs is 0"),
         ("[student]\nbatch = -2\n", r"\[student\] batch is -2"),
         ("[student]\nlearning_rate = 0.0\n", r"\[student\] learning_rate is 0.0"),
@@ -171,3 +186,19 @@ def test_plain_values_give_the_configuration_back() -> None:
 def test_a_setting_cannot_be_changed_later() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         CHANGED.run.seed = 1
+
+
+def test_a_preset_gives_what_is_not_said(tmp_path: Path) -> None:
+    small = load_config(written(tmp_path, "[student]\npreset = 'small'\nhidden = 96\n")).student
+    assert (small.width, small.blocks, small.heads, small.kv_heads) == (128, 3, 4, 4)
+    assert small.hidden == 96
+    nano = StudentSettings(preset="nano")
+    assert (nano.width, nano.blocks, nano.heads, nano.kv_heads, nano.hidden) == (32, 1, 2, 1, 64)
+
+
+def test_the_default_preset_is_micro() -> None:
+    """What was the only student before there were presets."""
+    plain = StudentSettings()
+    assert plain == StudentSettings(preset="micro", width=64, blocks=2, heads=2, hidden=128)
+    assert (plain.width, plain.kv_heads) == (64, 2)
+    assert set(PRESETS) == {"nano", "micro", "small", "llm"}

@@ -1,0 +1,80 @@
+"""Named sizes of students, from a few kilobytes of tower to a pruned LLM."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.models.llama import TowerShape
+
+LLM = "llm"
+"""The preset whose student is made of the teacher's own blocks."""
+
+_MICRO = TowerShape(width=64, blocks=2, heads=2, kv_heads=2, hidden=128)
+PRESETS: Mapping[str, TowerShape] = {
+    "nano": TowerShape(width=32, blocks=1, heads=2, kv_heads=1, hidden=64),
+    "micro": _MICRO,
+    "small": TowerShape(width=128, blocks=3, heads=4, kv_heads=4, hidden=256),
+    # The shape of its control, which has no LLM.
+    LLM: _MICRO,
+}
+
+
+def preset_shape(name: str) -> TowerShape:
+    """The sizes that a preset stands for.
+
+    Raises:
+        ConfigError: No such preset.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"preset is {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class LlmStudentSettings:
+    """The LLM student: some of the teacher's blocks, distilled again. For `preset = "llm"`.
+
+    Attributes:
+        first: Blocks kept from the beginning of the teacher.
+        last: Blocks kept from its end.
+        alignment: Weight of the distance between hidden states of student and teacher; 0 leaves
+            it out.
+        dropout: Dropout on item vectors.
+        epochs: Most passes over the data.
+        patience: Passes without a better validation NDCG@10 before training stops.
+        batch: Sequences per step.
+        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        learning_rate: Step size of item vectors and projections.
+        kept_rate: Step size of the kept blocks over `learning_rate`.
+    """
+
+    first: int = 2
+    last: int = 2
+    alignment: float = 0.1
+    dropout: float = 0.1
+    epochs: int = 8
+    patience: int = 2
+    batch: int = 32
+    sequences: int = 5_000
+    learning_rate: float = 1e-3
+    kept_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch", "learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(
+                    f"[llm_student] {name} is {getattr(self, name)}; it must be above 0, and finite"
+                )
+        for name in ("first", "last", "alignment", "sequences", "kept_rate"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(
+                    f"[llm_student] {name} is {getattr(self, name)}; it cannot be below 0 or "
+                    "infinite"
+                )
+        if self.first + self.last < 1:
+            raise ConfigError("[llm_student] first and last are 0; keep at least one block")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(
+                f"[llm_student] dropout is {self.dropout}; it must be at least 0 and below 1"
+            )
