@@ -20,6 +20,7 @@ from pocketrec_runtime.bundle import (
 )
 from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue, quantize_rows
+from pocketrec_runtime.delta import CatalogueDelta, NewItem, make_delta, read_delta, write_delta
 from pocketrec_runtime.engine import Engine
 from pocketrec_runtime.selftest import record_golden
 from pocketrec_runtime.shape import ItemTowerShape, ModelShape
@@ -30,12 +31,14 @@ __all__ = [
     "BundleDiff",
     "Calibration",
     "Catalogue",
+    "CatalogueDelta",
     "Engine",
     "Golden",
     "GoldenQuery",
     "ItemTowerShape",
     "Manifest",
     "ModelShape",
+    "NewItem",
     "RankedItem",
     "Recommendation",
     "Scores",
@@ -43,9 +46,12 @@ __all__ = [
     "TextScores",
     "UserState",
     "diff_bundles",
+    "make_delta",
     "quantize_rows",
     "read_bundle",
+    "read_delta",
     "record_golden",
     "verify_files",
     "write_bundle",
+    "write_delta",
 ]

@@ -36,6 +36,8 @@ class Catalogue:
         popularity: (n,) float32: share of training interactions; sums to 1, or is all 0.
         columns: Column name -> n values, each a string, a finite number, None, or strings in a
             sequence. "title" is always there and holds strings or None. Kept packed.
+        active: (n,) bool, False where an item was retired by a delta: a history may hold it, but
+            it is not recommended. None is all of them; a bundle holds no other.
     """
 
     ids: Sequence[str]
@@ -44,6 +46,7 @@ class Catalogue:
     bias: NDArray[np.float32]
     popularity: NDArray[np.float32]
     columns: Mapping[str, Sequence[ColumnValue]]
+    active: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", PackedIds.pack(self.ids))
@@ -58,6 +61,22 @@ class Catalogue:
         """Length of an item vector."""
         return int(self.rows.shape[1])
 
+    @property
+    def packed_ids(self) -> PackedIds:
+        """The ids in the form in which they are kept."""
+        return cast("PackedIds", self.ids)
+
+    @property
+    def packed_columns(self) -> Mapping[str, Column]:
+        """The columns in the form in which they are kept."""
+        return cast("Mapping[str, Column]", self.columns)
+
+    def allowed(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """The items of a mask (n,) that are not retired; None stands for all items."""
+        if self.active is None:
+            return mask
+        return self.active if mask is None else self.active & mask
+
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
         """All item vectors, float32 (n, width), read-only; made once, four times the int8 rows.
@@ -70,16 +89,16 @@ class Catalogue:
         return vectors
 
     def vectors_of(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-        """Vectors of some items, float32 (len(indices), width), each index in 0 to n - 1."""
+        """Vectors of some items: indices of any shape, each in 0 to n - 1 -> (*shape, width)."""
         return self._dequantized(np.asarray(indices, np.int64))
 
     def index_of(self, item_id: str) -> int | None:
         """The index of an item, or None where the catalogue does not hold it."""
-        return self._packed_ids.index_of(item_id)
+        return self.packed_ids.index_of(item_id)
 
     def indices_of(self, item_ids: Sequence[str]) -> list[int]:
         """The index of each id, -1 where the catalogue does not hold it; fast for many."""
-        return self._packed_ids.indices_of(item_ids)
+        return self.packed_ids.indices_of(item_ids)
 
     def postings(self, column: str) -> Mapping[ColumnValue, NDArray[np.int64]]:
         """Column value -> ascending int64 indices of the items that have it; made once per column.
@@ -91,16 +110,8 @@ class Catalogue:
             names = ", ".join(sorted(self.columns))
             raise InputError(f"no column {column!r} in the catalogue; there are: {names}")
         if column not in self._postings:
-            self._postings[column] = self._packed_columns[column].postings()
+            self._postings[column] = self.packed_columns[column].postings()
         return self._postings[column]
-
-    @property
-    def _packed_ids(self) -> PackedIds:
-        return cast("PackedIds", self.ids)
-
-    @property
-    def _packed_columns(self) -> Mapping[str, Column]:
-        return cast("Mapping[str, Column]", self.columns)
 
     def _dequantized(self, which: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         vectors = self.rows[which].astype(np.float32)
@@ -128,6 +139,9 @@ class Catalogue:
             _check_finite("rows", self.rows)
         else:
             raise InputError(f"rows are {self.rows.dtype}; give int8 or float32")
+        active = self.active
+        if active is not None and (active.shape != (n,) or active.dtype != np.bool_):
+            raise InputError(f"active is {active.dtype} {active.shape}; give bool ({n},)")
         _check_vector("bias", self.bias, n)
         _check_vector("popularity", self.popularity, n, low=0.0)
         total = float(self.popularity.sum(dtype=np.float64))

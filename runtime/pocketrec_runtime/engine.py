@@ -1,7 +1,6 @@
 """The engine: a bundle opened for ranking on this device."""
 
-import operator
-import threading
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from typing import Literal, Self
@@ -19,8 +18,10 @@ from pocketrec_runtime.answers import (
 )
 from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
 from pocketrec_runtime.catalogue import Catalogue
-from pocketrec_runtime.errors import InputError, StateError
-from pocketrec_runtime.lookup import Filters, filter_mask, resolve
+from pocketrec_runtime.delta import CatalogueDelta, apply_delta, next_fingerprint
+from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.history import HistoryReader
+from pocketrec_runtime.lookup import Filters, drop_retired, filter_mask, resolve
 from pocketrec_runtime.scan import Scan, best, check_k, checked_rows, leave_out
 from pocketrec_runtime.selftest import self_test as run_self_test
 from pocketrec_runtime.state import UserState
@@ -55,13 +56,15 @@ class Engine:
         contents = bundle.contents
         self._manifest = bundle.manifest
         self._shape = contents.model
-        self._catalogue = contents.catalogue
-        self._scan = Scan(contents.catalogue, threads=settings.threads)
+        self._threads = settings.threads
         self._calibration = contents.calibration
         self._user_tower = open_user_tower(contents, settings)
         self._item_tower = open_item_tower(contents, settings)
-        self._reused_positions = 0
-        self._counter_lock = threading.Lock()
+        self._fingerprint = self._manifest.fingerprint
+        self._reader = HistoryReader(
+            self._user_tower, self._shape, contents.catalogue, self._fingerprint
+        )
+        self._hold(contents.catalogue)
 
     @classmethod
     def open(
@@ -127,8 +130,8 @@ class Engine:
 
     @property
     def fingerprint(self) -> str:
-        """The model's fingerprint: 64 hexadecimal digits."""
-        return self._manifest.fingerprint
+        """Identity of model and catalogue, 64 hexadecimal digits: the bundle's, or a delta's."""
+        return self._fingerprint
 
     @property
     def window(self) -> int:
@@ -138,7 +141,7 @@ class Engine:
     @property
     def reused_positions(self) -> int:
         """Positions that `append` took from the cache instead of computing them again, so far."""
-        return self._reused_positions
+        return self._reader.reused_positions
 
     def prefill(self, items: Sequence[int]) -> tuple[UserState, NDArray[np.float32]]:
         """State and user vector, float32 (width,), of a history read from its start.
@@ -150,10 +153,17 @@ class Engine:
         Raises:
             InputError: No items, or an index outside the catalogue.
         """
-        if len(items) == 0:
-            raise InputError("an empty history has no user vector; recommend() answers it")
-        checked = [self._checked_index(item) for item in items]
-        return self._prefill(tuple(checked[-self.window :]), frozenset(checked))
+        return self._reader.prefill(items)
+
+    def prefill_many(
+        self, histories: Sequence[Sequence[int]]
+    ) -> list[tuple[UserState, NDArray[np.float32]]]:
+        """`prefill` of many histories in few runs; each answer as alone, within float error.
+
+        Raises:
+            InputError: As `prefill`.
+        """
+        return self._reader.prefill_many(histories)
 
     def append(self, state: UserState, item: int) -> tuple[UserState, NDArray[np.float32]]:
         """State and user vector, float32 (width,), after one more event.
@@ -166,17 +176,7 @@ class Engine:
             InputError: An index outside the catalogue.
             StateError: The state is of another model.
         """
-        item = self._checked_index(item)
-        self._check_state(state)
-        items = (*state.items, item)
-        # Copying a long history's set for an item it already holds would be for nothing.
-        seen = state.seen if item in state.seen else state.seen | {item}
-        if len(items) > self.window:
-            return self._prefill(items[-max(1, self.window // 2) :], seen)
-        vector, kv = self._user_tower.run(self._catalogue.vectors_of([item])[None], state.kv)
-        with self._counter_lock:
-            self._reused_positions += len(state.items)
-        return UserState(items, kv, seen, self.fingerprint), vector[0]
+        return self._reader.append(state, item)
 
     def scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of all items for a user vector (width,): float32 (n,), as `scan.ItemRows`.
@@ -205,6 +205,7 @@ class Engine:
         Raises:
             InputError: k, the vector, an index or the mask is out of bounds.
         """
+        self._reader.check_process()
         found = self._scan.top_k(vector, k, exclude=exclude, allow=allow)
         return found.indices, found.scores
 
@@ -266,6 +267,7 @@ class Engine:
         Raises:
             InputError: As `recommend` and `top_k`.
         """
+        self._reader.check_process()
         allow = filter_mask(self._catalogue, filters)
         source, reason = _source(vector, unknown)
         if vector is None:
@@ -278,11 +280,14 @@ class Engine:
     def score(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         """Scores of candidates for a history of item ids, both as in `recommend`.
 
+        Retired items are unknown candidates.
+
         Raises:
             InputError: An id is no string.
         """
         known, unknown = resolve(self._catalogue, history, "history")
         wanted, unknown_candidates = resolve(self._catalogue, candidates, "candidates")
+        wanted, unknown_candidates = drop_retired(self._catalogue, wanted, unknown_candidates)
         vector = self.prefill(known)[1] if known else None
         source, reason = _source(vector, unknown)
         indices = np.array(wanted, np.int64)
@@ -302,6 +307,7 @@ class Engine:
         """
         if self._item_tower is None:
             raise InputError("this bundle has no item tower; distil one with an item table")
+        self._reader.check_process()
         return self._item_tower.encode(texts)
 
     def user_vector(self, item_vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -310,10 +316,7 @@ class Engine:
         Raises:
             InputError: No event, or vectors of another shape or dtype.
         """
-        if item_vectors.ndim != 2 or not len(item_vectors):
-            raise InputError(f"item vectors have shape {item_vectors.shape}; give (events, width)")
-        vector: NDArray[np.float32] = self._user_tower.run(item_vectors[None])[0][0]
-        return vector
+        return self._reader.user_vector(item_vectors)
 
     def score_texts(
         self,
@@ -334,11 +337,31 @@ class Engine:
         """
         return text_scoring.score_texts(self, history, texts, history_texts)
 
-    def _prefill(
-        self, items: tuple[int, ...], seen: frozenset[int]
-    ) -> tuple[UserState, NDArray[np.float32]]:
-        vector, kv = self._user_tower.run(self._catalogue.vectors_of(items)[None])
-        return UserState(items, kv, seen, self.fingerprint), vector[0]
+    def with_delta(self, delta: CatalogueDelta) -> Self:
+        """An engine over the catalogue after a delta; this one stays as it is.
+
+        Towers are shared, and items keep their indices. States of this engine go on in the new
+        one, unless the delta gives other vectors to items that are already there.
+
+        Raises:
+            DeltaError: The delta is for another model, or does not fit the catalogue.
+        """
+        applied = apply_delta(self._catalogue, delta, model=self._manifest.fingerprint)
+        engine = copy.copy(self)
+        engine._hold(applied.catalogue)
+        engine._fingerprint = next_fingerprint(self._fingerprint, delta)
+        engine._reader = self._reader.after(
+            applied.catalogue, engine._fingerprint, moved=len(applied.moved) > 0
+        )
+        return engine
+
+    def can_read(self, state: UserState) -> bool:
+        """Whether `append` takes a state: its model and item vectors are those of this engine."""
+        return self._reader.can_read(state)
+
+    def _hold(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._scan = Scan(catalogue, threads=self._threads)
 
     def _most_popular(
         self, k: int, exclude: Collection[int], allow: NDArray[np.bool_] | None
@@ -360,29 +383,6 @@ class Engine:
                 indices.tolist(), scores.tolist(), shares.tolist(), strict=True
             )
         )
-
-    def _checked_index(self, item: int) -> int:
-        try:
-            index = operator.index(item)
-        except TypeError as error:
-            raise InputError(f"item {item!r} is no index; give integers") from error
-        if not 0 <= index < len(self._catalogue):
-            raise InputError(f"item index {index} is outside 0 to {len(self._catalogue) - 1}")
-        return index
-
-    def _check_state(self, state: UserState) -> None:
-        if state.fingerprint != self.fingerprint:
-            raise StateError(
-                f"the state is of model {state.fingerprint[:12]}, this is {self.fingerprint[:12]}; "
-                "rebuild it with prefill"
-            )
-        if not self._user_tower.fits(state.kv, len(state.items)):
-            shape = self._shape
-            expected = (1, shape.kv_heads, len(state.items), shape.head_dim)
-            raise StateError(
-                f"the state's cache is not {shape.blocks} blocks of {expected} of this backend; "
-                "rebuild it with prefill"
-            )
 
 
 def _source(

@@ -4,11 +4,13 @@ PocketrecError
   InputError              an argument or user input is wrong (also a ValueError)
   MissingExtraError       an optional package is not installed (also an ImportError)
   StateError              a user state is malformed or belongs to another model
+  ForkError               an engine is used in a process that was forked from its own
   BundleError             a bundle cannot be read or written
     BundleNotFoundError   nothing stands at the path
     BundleFormatError     it breaks the format: names, JSON, shapes, values, model files
     BundleIntegrityError  its bytes are not the bytes that were sealed
     BundleVersionError    a format version that this reader does not know
+    DeltaError            a catalogue delta is for another model, or does not fit the catalogue
     SelfTestError         it opens, but does not answer its golden queries as recorded
 
 Every message says the value, the limit and the next step.
@@ -41,6 +43,10 @@ class StateError(PocketrecError):
     """A user state is malformed, or was made by another model."""
 
 
+class ForkError(PocketrecError):
+    """An engine is used in a process that was forked from the one that opened it."""
+
+
 class BundleError(PocketrecError):
     """A bundle cannot be read or written."""
 
@@ -59,6 +65,10 @@ class BundleIntegrityError(BundleError):
 
 class BundleVersionError(BundleError):
     """The bundle has a format version that this reader does not know."""
+
+
+class DeltaError(BundleError):
+    """A catalogue delta is for another model, or does not fit the catalogue."""
 
 
 class SelfTestError(BundleError):

@@ -1,5 +1,6 @@
 """Ids and filters of a request, as item indices and masks of a catalogue."""
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -47,8 +48,37 @@ def _check_strings(ids: Sequence[str], what: str) -> None:
             )
 
 
+def checked_index(item: int, n: int) -> int:
+    """An item index, as an int.
+
+    Raises:
+        InputError: It is no integer, or not in 0 to n - 1.
+    """
+    try:
+        index = operator.index(item)
+    except TypeError as error:
+        raise InputError(f"item {item!r} is no index; give integers") from error
+    if not 0 <= index < n:
+        raise InputError(f"item index {index} is outside 0 to {n - 1}")
+    return index
+
+
+def checked_history(items: Sequence[int], n: int) -> list[int]:
+    """Item indices, as ints.
+
+    Raises:
+        InputError: There are none, or as `checked_index`.
+    """
+    if len(items) == 0:
+        raise InputError("an empty history has no user vector; recommend() answers it")
+    # A million events are looked at as a whole; what is odd is then found one by one.
+    if set(map(type, items)) == {int} and min(items) >= 0 and max(items) < n:
+        return list(items)
+    return [checked_index(item, n) for item in items]
+
+
 def filter_mask(catalogue: Catalogue, filters: Filters | None) -> NDArray[np.bool_] | None:
-    """(n,) True where an item passes every filter; None where there are no filters.
+    """(n,) True where an item passes every filter and is not retired; None where all do.
 
     A column of lists passes where the list holds any allowed value.
 
@@ -57,11 +87,11 @@ def filter_mask(catalogue: Catalogue, filters: Filters | None) -> NDArray[np.boo
             values.
     """
     if not filters:
-        return None
+        return catalogue.allowed(None)
     mask = np.ones(len(catalogue), np.bool_)
     for column, allowed in filters.items():
         mask &= _column_mask(catalogue, column, allowed)
-    return mask
+    return catalogue.allowed(mask)
 
 
 def _column_mask(
@@ -81,3 +111,14 @@ def _column_mask(
         if (indices := postings.get(value)) is not None:
             mask[indices] = True
     return mask
+
+
+def drop_retired(
+    catalogue: Catalogue, indices: list[int], unknown: tuple[str, ...]
+) -> tuple[list[int], tuple[str, ...]]:
+    """The indices that are not retired, and the unknown ids with those of retired items after."""
+    if catalogue.active is None:
+        return indices, unknown
+    kept = [index for index in indices if catalogue.active[index]]
+    gone = dict.fromkeys(index for index in indices if not catalogue.active[index])
+    return kept, (*unknown, *(catalogue.ids[index] for index in gone))

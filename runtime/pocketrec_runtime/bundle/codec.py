@@ -21,8 +21,14 @@ _FLOAT32 = np.dtype("<f4")
 
 
 def encode(contents: BundleContents) -> dict[str, bytes]:
-    """File name -> bytes; equal contents give equal bytes."""
+    """File name -> bytes; equal contents give equal bytes.
+
+    Raises:
+        InputError: Items are retired, or a value cannot be written.
+    """
     catalogue = contents.catalogue
+    if catalogue.active is not None:
+        raise InputError("a bundle holds no retired items; keep the delta that retired them")
     blobs = {
         names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
         names.COLUMNS: _encode_columns(catalogue.columns),

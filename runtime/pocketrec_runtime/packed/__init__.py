@@ -12,6 +12,7 @@ from pocketrec_runtime.packed.columns import (
     pack_column,
 )
 from pocketrec_runtime.packed.ids import PackedIds
+from pocketrec_runtime.packed.patched import PatchedColumn
 from pocketrec_runtime.packed.text import PackedText, check_text
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ColumnValue",
     "PackedIds",
     "PackedText",
+    "PatchedColumn",
     "Postings",
     "check_text",
     "pack_column",

@@ -60,6 +60,20 @@ class PackedIds(Sequence[str]):
         """Bytes that it holds."""
         return self._text.size_bytes + self._hashes.nbytes + self._order.nbytes
 
+    def extended(self, ids: Sequence[str]) -> "PackedIds":
+        """These ids and, after them, more.
+
+        Raises:
+            InputError: As `pack`; also where an id is already here.
+        """
+        more = PackedIds.pack(ids)
+        for item_id, index in zip(more, self.indices_of(more), strict=True):
+            if index >= 0:
+                raise InputError(f"item id {item_id!r} stands twice; ids are unique")
+        hashes = np.empty(len(self), np.int64)
+        hashes[self._order] = self._hashes
+        return PackedIds(self._text.extended(more.text), np.concatenate([hashes, _hashes(more)]))
+
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload
@@ -90,30 +104,35 @@ class PackedIds(Sequence[str]):
 
     def indices_of(self, item_ids: Sequence[str]) -> list[int]:
         """The place of each id, -1 where it is unknown."""
+        if len(self) == 0:
+            return [-1] * len(item_ids)
         hashes = _hashes(item_ids)
         places = np.searchsorted(self._hashes, hashes)
-        found = np.full(len(item_ids), -1, np.int64)
-        if len(self) == 0:
-            return found.tolist()
         # An unknown id ends here, in bulk: only equal hashes are compared one by one.
-        hits = np.flatnonzero(self._hashes[np.minimum(places, len(self) - 1)] == hashes)
-        for hit, place in zip(hits.tolist(), places[hits].tolist(), strict=True):
-            found[hit] = self._compared(item_ids[hit], place)
-        return found.tolist()
+        known = self._hashes[np.minimum(places, len(self) - 1)] == hashes
+        hits = np.flatnonzero(known)
+        found = np.full(len(item_ids), -1, np.int64)
+        found[hits] = self._order[places[hits]]
+        same = self._text.raw_many(found[hits])
+        for hit, data in zip(hits.tolist(), same, strict=True):
+            if data != _encoded(item_ids[hit]):
+                found[hit] = self._among_equal_hashes(item_ids[hit], int(places[hit]))
+        indices: list[int] = found.tolist()
+        return indices
 
-    def _compared(self, item_id: str, place: int) -> int:
+    def _among_equal_hashes(self, item_id: str, place: int) -> int:
         """The index of an id among those whose hash stands at `place` and after it, or -1."""
-        try:
-            wanted = item_id.encode()
-        except UnicodeEncodeError:
-            return -1
-        value = self._hashes.item(place)
-        while place < len(self) and self._hashes.item(place) == value:
-            index = self._order.item(place)
-            if self._text.raw(index) == wanted:
-                return int(index)
+        value, wanted = self._hashes[place], _encoded(item_id)
+        while place < len(self) and self._hashes[place] == value:
+            if self._text.raw(index := int(self._order[place])) == wanted:
+                return index
             place += 1
         return -1
+
+
+def _encoded(item_id: str) -> bytes:
+    # A lone surrogate becomes bytes that no id has.
+    return item_id.encode("utf-8", "surrogatepass")
 
 
 def _hashes(ids: Sequence[str]) -> NDArray[np.int64]:

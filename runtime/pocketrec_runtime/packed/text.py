@@ -46,6 +46,13 @@ class PackedText(Sequence[str | None]):
         """Bytes that it holds."""
         return len(self._blob) + self._offsets.nbytes
 
+    def extended(self, more: "PackedText") -> "PackedText":
+        """These values and, after them, more."""
+        offsets = np.concatenate(
+            [self._offsets, more._offsets[1:].astype(np.int64) + len(self._blob)]
+        )
+        return PackedText(self._blob + more._blob, _narrow(offsets.astype(np.int64)))
+
     @overload
     def __getitem__(self, index: int) -> str | None: ...
     @overload
@@ -68,6 +75,12 @@ class PackedText(Sequence[str | None]):
         index %= n
         return self._blob[self._offsets.item(index) : self._offsets.item(index + 1)]
 
+    def raw_many(self, indices: NDArray[np.int64]) -> list[bytes]:
+        """The UTF-8 of some values, by indices of 0 to n - 1; None is one NUL."""
+        starts, ends = self._offsets[indices].tolist(), self._offsets[indices + 1].tolist()
+        blob = self._blob
+        return [blob[start:end] for start, end in zip(starts, ends, strict=True)]
+
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
@@ -87,6 +100,10 @@ def offsets_of(lengths: Iterable[int], n: int) -> NDArray[Any]:
     """(n + 1,) where values of the given lengths start and end, in 4 bytes each where they fit."""
     offsets = np.zeros(n + 1, np.int64)
     np.cumsum(np.fromiter(lengths, np.int64, n), out=offsets[1:])
+    return _narrow(offsets)
+
+
+def _narrow(offsets: NDArray[np.int64]) -> NDArray[Any]:
     return offsets.astype(np.uint32) if offsets[-1] < 2**32 else offsets
 
 

@@ -58,6 +58,7 @@ class Scan:
     def __init__(
         self, catalogue: Catalogue, *, threads: int = 1, direct_rows: int = DIRECT_ROWS
     ) -> None:
+        self._allowed = catalogue.allowed
         self._rows = ItemRows(catalogue.rows, catalogue.scales, catalogue.bias)
         self._direct_rows = direct_rows
         self._coarse = _open_coarse(catalogue, threads) if len(catalogue) > direct_rows else None
@@ -93,8 +94,9 @@ class Scan:
     ) -> TopK:
         """The k items of highest score that the filters leave, best first; exact.
 
-        k above n is n. An item whose score is not finite never wins; a query that is not finite
-        has no best items. The masks are read where they matter and never copied.
+        k above n is n. Retired items are left out, and an item whose score is not finite never
+        wins; a query that is not finite has no best items. The masks are read where they matter
+        and never copied.
 
         Args:
             query: The user vector, float32 (width,).
@@ -131,6 +133,7 @@ class Scan:
             raise InputError(f"{len(exclude)} exclude for {len(queries)} queries; give one each")
         if allow is not None:
             check_mask(allow, len(self))
+        allow = self._allowed(allow)
         left_out = [checked_rows(each, len(self)) for each in exclude or [()] * len(queries)]
         fixed = [self._fixed(query) for query in queries]
         bounds = self._bounds(fixed, k, allow)

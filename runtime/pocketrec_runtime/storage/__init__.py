@@ -1,0 +1,6 @@
+"""Files that the runtime keeps beside bundles: written whole or not at all, sealed by a hash."""
+
+from pocketrec_runtime.storage.atomic import read_bounded, write_atomically
+from pocketrec_runtime.storage.sealed import seal, unseal
+
+__all__ = ["read_bounded", "seal", "unseal", "write_atomically"]
