@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 DEMO   ?= build/demo
+WHEELS ?= build/wheels
 # Extra arguments for pytest, for example: make test PYTEST_FLAGS="-k layering"
 PYTEST_FLAGS ?=
 
@@ -10,6 +11,8 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check
 # The exact pin stands once, in pyproject.toml. Installed by itself first, so that a resolver never
 # weighs a newer torch, whose default wheel brings gigabytes of CUDA.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
+
+LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python==[^"]*\)".*/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-download check lint types layers format docs wheel clean
@@ -29,7 +32,15 @@ $(VENV)/.stamp-distill: pyproject.toml | $(VENV)/.stamp-venv
 	$(PIP) install --quiet --editable ".[distill]"
 	@touch $@
 
-$(VENV)/.stamp-dev: $(VENV)/.stamp-distill
+# There is no ready-made wheel of it. The compiled one stays in WHEELS (and in pip's cache), so that this takes
+# minutes once for a machine, and seconds from then on.
+$(VENV)/.stamp-llama: pyproject.toml | $(VENV)/.stamp-venv
+	@echo "Installing $(LLAMA) (compiled the first time: about ten minutes on 2 cores) ..."
+	$(PIP) wheel --quiet --no-deps --find-links $(WHEELS) --wheel-dir $(WHEELS) "$(LLAMA)"
+	$(PIP) install --quiet --find-links $(WHEELS) "$(LLAMA)"
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-distill $(VENV)/.stamp-llama
 	@echo "Installing the developer tools into $(VENV) ..."
 	$(PIP) install --quiet --editable ".[distill,dev]"
 	@touch $@

@@ -32,7 +32,7 @@ LAYERS = {
     "pocketrec_runtime": Layer(
         "runtime",
         third_party=frozenset({"numpy"}),
-        lazy=frozenset({"onnxruntime", "sentencepiece"}),
+        lazy=frozenset({"onnxruntime", "sentencepiece", "llama_cpp"}),
     ),
     "pocketrec_distill": Layer("distill", own=frozenset({"pocketrec_runtime"}), third_party=None),
     "pocketrec_bench": Layer("benchmarks", own=frozenset({"pocketrec_runtime"}), third_party=None),

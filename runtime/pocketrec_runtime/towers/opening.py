@@ -1,8 +1,11 @@
 """From a bundle's contents to running towers: which file, which backend."""
 
+import importlib.util
+
 from pocketrec_runtime.bundle.contents import BundleContents
-from pocketrec_runtime.errors import InputError, MissingExtraError
+from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.towers.contract import UserTower
+from pocketrec_runtime.towers.llama_user import LlamaUserTower
 from pocketrec_runtime.towers.numpy_user import NumpyUserTower
 from pocketrec_runtime.towers.onnx_item import OnnxItemTower
 from pocketrec_runtime.towers.onnx_user import OnnxUserTower
@@ -25,7 +28,7 @@ def open_user_tower(contents: BundleContents, settings: RunSettings) -> UserTowe
     model = _required(contents.user_tower_gguf, "user_tower.gguf", backend)
     if backend == "numpy":
         return NumpyUserTower(model, shape)
-    raise MissingExtraError("llama_cpp", "gguf")
+    return LlamaUserTower(model, shape, settings)
 
 
 def open_item_tower(contents: BundleContents, settings: RunSettings) -> OnnxItemTower | None:
@@ -50,6 +53,8 @@ def backends_of(contents: BundleContents) -> list[Backend]:
     """The backends that this device can run these contents with, "auto"'s choice first."""
     backends: list[Backend] = [] if contents.user_tower is None else ["onnx"]
     if contents.user_tower_gguf is not None:
+        if importlib.util.find_spec("llama_cpp") is not None:
+            backends.append("llama")
         backends.append("numpy")
     return backends
 

@@ -1,7 +1,7 @@
 """One small student with clear structure, trained here, and every backend that runs it.
 
-Items stand on rings; a user moves one or two places on. Random weights would rank by noise, and
-every rounding would change places; a trained student ranks as those that are shipped.
+Items stand on rings; a user moves one to ten places on, the nearer the likelier, so that the
+ten best items are known. Random weights would rank by noise, and any rounding change places.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,9 @@ from pocketrec_runtime import BundleContents, Calibration, Catalogue, ModelShape
 from pocketrec_runtime.towers import RunSettings, UserTower, open_user_tower
 
 RINGS, PLACES, WINDOW = 12, 25, 24
+TRAINING_STEPS = 70
+# One place on is twice as likely as four.
+STEPS = 0.8 ** np.arange(10) / (0.8 ** np.arange(10)).sum()
 ITEMS = RINGS * PLACES
 SHAPE = TowerShape(width=64, blocks=2, heads=4, kv_heads=2, hidden=96)
 
@@ -51,16 +54,23 @@ class Case:
 CASES = [
     Case("onnx", "float32"),
     Case("numpy", "F32"),
-    Case("numpy", "F16", difference=0.01, tau=0.99),
-    Case("numpy", "Q8_0", difference=0.2, overlap=0.99, tau=0.95),
-    Case("numpy", "Q4_0", difference=2.0, overlap=0.8, tau=0.7),
+    Case("numpy", "F16", difference=0.005, tau=0.999),
+    Case("numpy", "Q8_0", difference=0.1, overlap=0.99, tau=0.99),
+    Case("numpy", "Q4_0", difference=1.0, overlap=0.95, tau=0.9),
+    Case("llama", "F32"),
+    Case("llama", "F32", "float16", rounding=0.005, difference=0.01, tau=0.998),
+    # Half-precision products add in another order for one position than for several.
+    Case("llama", "F16", rounding=0.005, difference=0.01, tau=0.998),
+    Case("llama", "Q8_0", difference=0.2, overlap=0.99, tau=0.98),
+    Case("llama", "Q4_0", difference=1.0, overlap=0.95, tau=0.9),
 ]
 
 
 def made_histories(generator: np.random.Generator, count: int, length: int) -> np.ndarray:
     """Item indices int64 (count, length) of users that each walk on one ring."""
     ring, start = generator.integers(0, (RINGS, PLACES), (count, 2)).T
-    places = start[:, None] + generator.choice([1, 2], (count, length)).cumsum(axis=1)
+    steps = generator.choice(np.arange(1, 11), (count, length), p=STEPS)
+    places = start[:, None] + steps.cumsum(axis=1)
     return ring[:, None] * PLACES + places % PLACES
 
 
@@ -71,7 +81,8 @@ def student() -> Student:
     student = Student(ITEMS, SHAPE, None, dropout=0.0)
     torch.nn.init.normal_(student.items.residual, std=0.1)
     optimizer = torch.optim.AdamW(student.parameters(), lr=1e-2)
-    for _ in range(60):
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, TRAINING_STEPS)
+    for _ in range(TRAINING_STEPS):
         events = torch.from_numpy(made_histories(generator, 32, 13))
         vectors = student.item_vectors()
         logits = student(vectors[events[:, :-1]]) @ vectors.T
@@ -79,7 +90,8 @@ def student() -> Student:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert loss.item() < 1.3, "two places are possible: a loss near log 2 is the floor"
+        schedule.step()
+    assert loss.item() < 2.6, f"the floor is {-(STEPS * np.log(STEPS)).sum():.2f}"
     return student.eval()
 
 
