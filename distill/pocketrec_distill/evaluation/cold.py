@@ -1,14 +1,19 @@
-"""Cold items: how well a model ranks items that no training event names, from their text alone."""
+"""Items without a training event: apart in the test figures, and held out whole to be asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.evaluation.bootstrap import Interval, mean_interval, ratio
-from pocketrec_distill.evaluation.metrics import rank_of_target, recall_at
+from pocketrec_distill.evaluation.metrics import (
+    RankingMetrics,
+    rank_of_target,
+    recall_at,
+    summarise,
+)
 from pocketrec_distill.models.base import Floats, History
 from pocketrec_distill.models.tfidf import TfIdf
 from pocketrec_runtime import Engine
@@ -82,6 +87,35 @@ def evaluate_cold(scorer: ColdScorer, cold: "ColdItems") -> ColdRanks:
             ranks[0, row] = rank_of_target(new[at], _NOTHING, target)
             ranks[1, row] = rank_of_target(everything, history, items + target)
     return ColdRanks(ranks[0], ranks[1])
+
+
+def by_item(
+    test: Mapping[str, RankingMetrics], targets: NDArray[np.int64], counts: NDArray[np.int64]
+) -> dict[str, dict[str, dict[str, object]]]:
+    """Test metrics by whether the next item has a training event.
+
+    Args:
+        test: Model -> its ranks of the same queries.
+        targets: Item that came next, (queries,).
+        counts: Training events of each item, (items,).
+
+    Returns:
+        "warm" and "cold" -> model -> the report's keys but coverage, which is one of all queries;
+        a kind without any query is left out.
+    """
+    warm = counts[targets] > 0
+    found = {}
+    for kind, rows in (("warm", warm), ("cold", ~warm)):
+        if rows.any():
+            parts = {
+                name: replace(metrics, ranks=metrics.ranks[rows]) for name, metrics in test.items()
+            }
+            found[kind] = {name: _without_coverage(summarise(part)) for name, part in parts.items()}
+    return found
+
+
+def _without_coverage(summary: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in summary.items() if key != "coverage@10"}
 
 
 def cold_report(engine: Engine, texts: Sequence[str], cold: "ColdItems") -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.evaluation.cold import cold_report
+from pocketrec_distill.evaluation.cold import by_item, cold_report
 from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate_all
@@ -120,6 +120,9 @@ def distill(
             "latency_ms": _latency(models, Engine.open(out), shipping),
             "seconds": run.seconds,
             "peak_memory_bytes": run.peak_memory,
+            "test_by_item": by_item(
+                metrics["test"], data.test.targets, interaction_counts(data.train, data.items)
+            ),
             **cold,
             **_details(models, shipping, variants),
         }

@@ -173,5 +173,6 @@ def _check_enough(data: Dataset) -> None:
         if not len(queries):
             raise DataError(
                 f"no {name} event is left to evaluate: leave-one-out needs a user with at least 4 "
-                "events whose last two items are new to them"
+                "events whose last two items are new to them, a temporal split one with events "
+                "before the period and a new item in it"
             )

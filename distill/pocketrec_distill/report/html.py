@@ -94,6 +94,10 @@ def _parameters(report: Report) -> str:
     return "model, catalogue and tokenizer"
 
 
+BY_ITEM_NOTE = (
+    "Test queries whose next item stands in a training history (warm), and those where it stands "
+    "in none (cold)."
+)
 COLD_NOTE = (
     "Items held out with all their events, ranked from their text alone: the bundle's item tower, "
     "and tf-idf over the same histories. Recall@10 among the cold items, and among the whole "
@@ -114,6 +118,7 @@ def _sections(report: Report) -> list[Markup]:
         sections.curves(report),
     ]
     for key, title, note in (
+        ("test_by_item", "Items with and without a training event", BY_ITEM_NOTE),
         ("cold", "Cold items", COLD_NOTE),
         ("parity", "Parity", "The same histories through PyTorch, ONNX and the bundle."),
         ("quantization", "Quantization", "What was measured, and what was shipped because of it."),

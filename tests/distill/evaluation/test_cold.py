@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pocketrec_distill.evaluation.cold import TfIdfWithNew, evaluate_cold
+from pocketrec_distill.evaluation.cold import TfIdfWithNew, by_item, evaluate_cold
+from pocketrec_distill.evaluation.metrics import RankingMetrics
 from pocketrec_distill.models.base import Floats, History
 from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
 
@@ -30,6 +31,19 @@ def test_ranks_by_hand() -> None:
     assert ranks.among_cold.tolist() == [3, 2, 3]
     # Among all, the history left out: 4, 4, 3 and the equal 2; 5 and 4; everything.
     assert ranks.among_all.tolist() == [5, 3, 5]
+
+
+def test_warm_and_cold_targets_apart() -> None:
+    test = {
+        "a": RankingMetrics(np.array([1, 20, 3]), 0.5),
+        "b": RankingMetrics(np.array([2, 1, 9]), 1),
+    }
+    found = by_item(test, np.array([4, 0, 4]), np.array([0, 9, 9, 9, 1]))
+    assert found["warm"]["a"]["ndcg@10"] == (1 + 0.5) / 2
+    assert (found["warm"]["a"]["users"], found["cold"]["a"]["users"]) == (2, 1)
+    assert (found["cold"]["a"]["recall@10"], found["cold"]["b"]["recall@10"]) == (0, 1)
+    assert "coverage@10" not in found["warm"]["a"]
+    assert set(by_item(test, np.array([4, 4, 4]), np.array([0, 9, 9, 9, 1]))) == {"warm"}
 
 
 def test_tfidf_reads_the_text_of_new_items() -> None:

@@ -10,9 +10,10 @@ USERS, ITEMS, EVENTS = 12, 15, 8
 DAY = 86_400
 START = 1_260_000_000
 
-# (user, item, seconds): every user walks along the items with a stride of 1 or 2, one a day.
+# (user, item, seconds): every user walks along the items with a stride of 1 or 2, one a day, and
+# starts on one of six days.
 LOG = [
-    (user, (user + step * (1 + user % 2)) % ITEMS, START + user * 60 + step * DAY)
+    (user, (user + step * (1 + user % 2)) % ITEMS, START + user * 60 + (step + user % 6) * DAY)
     for user in range(1, USERS + 1)
     for step in range(EVENTS)
 ]
@@ -42,7 +43,7 @@ def movielens_1m(folder: Path) -> None:
 
 
 def movielens(folder: Path) -> None:
-    rows = [f"{u},{i + 1},{0.5 + i % 5},{t}\n" for u, i, t in LOG]
+    rows = [f"{u},{i + 1},{3 + i % 5 / 2},{t}\n" for u, i, t in LOG]
     write(folder / "ratings.csv", "userId,movieId,rating,timestamp\n" + "".join(rows))
     films = [
         f'{i + 1},"Café, the ""{i}"" (1995)",{"Drama|Comedy" if i else "(no genres listed)"}\n'
@@ -82,11 +83,10 @@ def amazon_2023(folder: Path) -> None:
 
 
 def online_retail(folder: Path) -> None:
-    """Two of every three events of a user share an invoice."""
+    """Every two events of a user share an invoice."""
     lines = ["InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"]
     for row, (user, item, time) in enumerate(LOG):
-        days = (time - START) // DAY // 2 * 2
-        moment = datetime.fromtimestamp(START + days * DAY, UTC)
+        moment = datetime.fromtimestamp(time - row % EVENTS % 2 * DAY, UTC)
         date = f"{moment.month}/{moment.day}/{moment.year} {moment.hour}:{moment.minute:02}"
         lines.append(f'{5000 + row},{item:05}A,"MUG, £{item}",6,{date},2.55,{user}.0,France')
     lines += [
