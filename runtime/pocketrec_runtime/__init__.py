@@ -22,30 +22,54 @@ from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue, quantize_rows
 from pocketrec_runtime.delta import CatalogueDelta, NewItem, make_delta, read_delta, write_delta
 from pocketrec_runtime.engine import Engine
+from pocketrec_runtime.rules import (
+    Boost,
+    CalibratedShares,
+    Cap,
+    Deny,
+    Diversity,
+    ExposureLimit,
+    Pin,
+    Quota,
+    RuleContext,
+    Rules,
+    load_rules,
+)
 from pocketrec_runtime.selftest import record_golden
 from pocketrec_runtime.shape import ItemTowerShape, ModelShape
 from pocketrec_runtime.state import UserState
 
 __all__ = [
+    "Boost",
     "BundleContents",
     "BundleDiff",
+    "CalibratedShares",
     "Calibration",
+    "Cap",
     "Catalogue",
     "CatalogueDelta",
+    "Deny",
+    "Diversity",
     "Engine",
+    "ExposureLimit",
     "Golden",
     "GoldenQuery",
     "ItemTowerShape",
     "Manifest",
     "ModelShape",
     "NewItem",
+    "Pin",
+    "Quota",
     "RankedItem",
     "Recommendation",
+    "RuleContext",
+    "Rules",
     "Scores",
     "TextScore",
     "TextScores",
     "UserState",
     "diff_bundles",
+    "load_rules",
     "make_delta",
     "quantize_rows",
     "read_bundle",

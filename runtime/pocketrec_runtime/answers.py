@@ -1,7 +1,13 @@
 """What the engine answers: ranked items, and where the ranking comes from."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_runtime.catalogue import Catalogue
 
 AnswerSource = Literal["device", "popularity"]
 
@@ -16,12 +22,16 @@ class RankedItem:
             source is "popularity".
         probability: The calibrated score; the popularity share likewise.
         title: The catalogue's title, or None.
+        placed_by: The rules that put it where it stands: "pinned", "boosted", "demoted", "quota",
+            "cap" (a better item was over a cap), "diversity", "calibration"; empty where it is
+            the model's own choice. None where no rules were given.
     """
 
     item_id: str
     score: float
     probability: float
     title: str | None
+    placed_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,8 @@ class Recommendation:
     unknown: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The answer as JSON values."""
-        return asdict(self)
+        """The answer as JSON values; `placed_by` only where rules were given."""
+        return _plain(self)
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,8 @@ class Scores:
     unknown_candidates: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The answer as JSON values."""
-        return asdict(self)
+        """The answer as JSON values; `placed_by` only where rules were given."""
+        return _plain(self)
 
 
 @dataclass(frozen=True)
@@ -107,3 +117,52 @@ class TextScores:
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON values."""
         return asdict(self)
+
+
+def ranked_items(
+    catalogue: Catalogue,
+    indices: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+) -> tuple[RankedItem, ...]:
+    """Items of an answer from arrays of one length, in their order.
+
+    Args:
+        catalogue: Where ids and titles stand.
+        indices: Item indices.
+        scores: Their scores.
+        probabilities: Their probabilities, or popularity shares.
+    """
+    ids, titles = catalogue.ids, catalogue.columns["title"]
+    return tuple(
+        # The catalogue holds titles to be strings or None.
+        RankedItem(ids[index], score, probability, cast("str | None", titles[index]))
+        for index, score, probability in zip(
+            indices.tolist(), scores.tolist(), probabilities.tolist(), strict=True
+        )
+    )
+
+
+def with_rules(
+    items: Sequence[RankedItem], placed_by: Sequence[tuple[str, ...]]
+) -> tuple[RankedItem, ...]:
+    """The items, each with the rules that placed it."""
+    return tuple(
+        replace(item, placed_by=rules) for item, rules in zip(items, placed_by, strict=True)
+    )
+
+
+def answer_source(known: bool, unknown: Sequence[str]) -> tuple[AnswerSource, str]:
+    """Where an answer comes from and why, with a known history or without."""
+    if known:
+        return "device", "ranked by the user tower on this device"
+    reason = "no id of the history is in the catalogue" if unknown else "the history is empty"
+    return "popularity", reason
+
+
+def _plain(answer: Recommendation | Scores) -> dict[str, Any]:
+    values = asdict(answer)
+    for item in values["items"]:
+        if item["placed_by"] is None:
+            del item["placed_by"]
+    return values

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Literal, Self
 
@@ -15,14 +16,18 @@ from pocketrec_runtime.answers import (
     Recommendation,
     Scores,
     TextScores,
+    answer_source,
+    ranked_items,
+    with_rules,
 )
 from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta import CatalogueDelta, apply_delta, next_fingerprint
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.history import HistoryReader
-from pocketrec_runtime.lookup import Filters, drop_retired, filter_mask, resolve
-from pocketrec_runtime.scan import Scan, best, check_k, checked_rows, leave_out
+from pocketrec_runtime.lookup import Filters, drop_retired, filter_mask, most_popular, resolve
+from pocketrec_runtime.rules import RuleContext, Rules, apply_rules, ranking_of
+from pocketrec_runtime.scan import Scan, check_k
 from pocketrec_runtime.selftest import self_test as run_self_test
 from pocketrec_runtime.state import UserState
 from pocketrec_runtime.towers import (
@@ -220,6 +225,8 @@ class Engine:
         *,
         include_seen: bool = False,
         filters: Filters | None = None,
+        rules: Rules | None = None,
+        context: RuleContext | None = None,
     ) -> Recommendation:
         """The k best items for a history of item ids.
 
@@ -234,15 +241,27 @@ class Engine:
                 whole history is, inside the window or not.
             filters: Column -> allowed values; items must pass all. Columns of lists pass on any
                 overlap.
+            rules: Deny lists, pins, caps, diversity and more, see docs/rules.md; None is none.
+            context: What rules know of the user, except `context.history`, which is `history`.
 
         Raises:
-            InputError: k below 1, an id that is no string, or an unknown filter column.
+            InputError: k below 1, an id that is no string, or an unknown column.
         """
         k = check_k(k)
         known, unknown = resolve(self._catalogue, history, "history")
         vector = self.prefill(known)[1] if known else None
         exclude = () if include_seen else frozenset(known)
-        return self.rank(vector, k, exclude=exclude, filters=filters, unknown=unknown)
+        if rules is not None:
+            context = replace(context or RuleContext(), history=tuple(known))
+        return self.rank(
+            vector,
+            k,
+            exclude=exclude,
+            filters=filters,
+            unknown=unknown,
+            rules=rules,
+            context=context,
+        )
 
     def rank(
         self,
@@ -252,6 +271,8 @@ class Engine:
         exclude: Collection[int] = (),
         filters: Filters | None = None,
         unknown: tuple[str, ...] = (),
+        rules: Rules | None = None,
+        context: RuleContext | None = None,
     ) -> Recommendation:
         """The k best items for a user vector, or the most popular items for None.
 
@@ -263,18 +284,25 @@ class Engine:
             exclude: Item indices that are not returned.
             filters: As in `recommend`.
             unknown: Unknown history ids to report in the answer.
+            rules: As in `recommend`.
+            context: What rules know of the user.
 
         Raises:
             InputError: As `recommend` and `top_k`.
         """
         self._reader.check_process()
         allow = filter_mask(self._catalogue, filters)
-        source, reason = _source(vector, unknown)
-        if vector is None:
-            indices, scores = self._most_popular(k, exclude, allow)
+        source, reason = answer_source(vector is not None, unknown)
+        if rules is not None:
+            ranking = ranking_of(self._catalogue, self._scan, vector, self._calibration.slope)
+            ruled = apply_rules(
+                rules, self._catalogue, ranking, k, exclude=exclude, allow=allow, context=context
+            )
+            items = with_rules(self._ranked(ruled.indices, ruled.scores, source), ruled.placed_by)
+        elif vector is None:
+            items = self._ranked(*most_popular(self._catalogue, k, exclude, allow), source)
         else:
-            indices, scores = self.top_k(vector, k, exclude=exclude, allow=allow)
-        items = self._ranked(indices, scores, source)
+            items = self._ranked(*self.top_k(vector, k, exclude=exclude, allow=allow), source)
         return Recommendation(items, source, reason, self.fingerprint, unknown)
 
     def score(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -289,7 +317,7 @@ class Engine:
         wanted, unknown_candidates = resolve(self._catalogue, candidates, "candidates")
         wanted, unknown_candidates = drop_retired(self._catalogue, wanted, unknown_candidates)
         vector = self.prefill(known)[1] if known else None
-        source, reason = _source(vector, unknown)
+        source, reason = answer_source(vector is not None, unknown)
         indices = np.array(wanted, np.int64)
         scores = (
             self._catalogue.popularity[indices]
@@ -363,32 +391,8 @@ class Engine:
         self._catalogue = catalogue
         self._scan = Scan(catalogue, threads=self._threads)
 
-    def _most_popular(
-        self, k: int, exclude: Collection[int], allow: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        shares = self._catalogue.popularity.copy()
-        if allow is not None:
-            leave_out(shares, allow)
-        shares[checked_rows(exclude, len(shares))] = -np.inf
-        return best(shares, k)
-
     def _ranked(
         self, indices: NDArray[np.int64], scores: NDArray[np.float32], source: AnswerSource
     ) -> tuple[RankedItem, ...]:
-        ids, titles = self._catalogue.ids, self._catalogue.columns["title"]
         shares = scores if source == "popularity" else self.probability(scores)
-        return tuple(
-            RankedItem(ids[index], score, share, titles[index])
-            for index, score, share in zip(
-                indices.tolist(), scores.tolist(), shares.tolist(), strict=True
-            )
-        )
-
-
-def _source(
-    vector: NDArray[np.float32] | None, unknown: tuple[str, ...]
-) -> tuple[AnswerSource, str]:
-    if vector is not None:
-        return "device", "ranked by the user tower on this device"
-    reason = "no id of the history is in the catalogue" if unknown else "the history is empty"
-    return "popularity", reason
+        return ranked_items(self._catalogue, indices, scores, shares)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.packed import ColumnValue
+from pocketrec_runtime.scan import best, checked_rows, leave_out
 
 Filters = Mapping[str, Collection[ColumnValue]]
 """Column -> allowed values; an item passes where it has one of them in every column."""
@@ -92,6 +93,21 @@ def filter_mask(catalogue: Catalogue, filters: Filters | None) -> NDArray[np.boo
     for column, allowed in filters.items():
         mask &= _column_mask(catalogue, column, allowed)
     return catalogue.allowed(mask)
+
+
+def most_popular(
+    catalogue: Catalogue, k: int, exclude: Collection[int], allow: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices and shares of the k most popular items, ties by index.
+
+    Raises:
+        InputError: k, an index or the mask is out of bounds.
+    """
+    shares = catalogue.popularity.copy()
+    if allow is not None:
+        leave_out(shares, allow)
+    shares[checked_rows(exclude, len(shares))] = -np.inf
+    return best(shares, k)
 
 
 def _column_mask(

@@ -5,13 +5,24 @@ answer = engine.recommend(["50", "181"], k=10)
 """
 
 from pocketrec_runtime import (
+    Boost,
+    CalibratedShares,
+    Cap,
+    Deny,
+    Diversity,
     Engine,
+    ExposureLimit,
+    Pin,
+    Quota,
     RankedItem,
     Recommendation,
+    RuleContext,
+    Rules,
     Scores,
     TextScore,
     TextScores,
     UserState,
+    load_rules,
 )
 from pocketrec_runtime.errors import (
     BundleError,
@@ -24,17 +35,28 @@ from pocketrec_runtime.errors import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Boost",
     "BundleError",
+    "CalibratedShares",
+    "Cap",
+    "Deny",
+    "Diversity",
     "Engine",
+    "ExposureLimit",
     "InputError",
     "MissingExtraError",
+    "Pin",
     "PocketrecError",
+    "Quota",
     "RankedItem",
     "Recommendation",
+    "RuleContext",
+    "Rules",
     "Scores",
     "StateError",
     "TextScore",
     "TextScores",
     "UserState",
     "__version__",
+    "load_rules",
 ]

@@ -1,5 +1,6 @@
 """`pocketrec recommend`: the best items for a history, scored on this machine."""
 
+import time
 from pathlib import Path
 
 import click
@@ -12,7 +13,8 @@ from pocketrec.cli.options import (
     read_ids,
 )
 from pocketrec.cli.ranking import emit_answer
-from pocketrec_runtime import Engine
+from pocketrec.cli.rules import rules_option, tell_idle_rules
+from pocketrec_runtime import Engine, RuleContext, load_rules
 
 
 @click.command("recommend", short_help="The best items for a history.")
@@ -30,6 +32,7 @@ from pocketrec_runtime import Engine
     help="Only items whose column holds this value. Repeat it: values of one column widen the "
     "answer, further columns narrow it.",
 )
+@rules_option
 @json_option
 def command(
     *,
@@ -38,6 +41,7 @@ def command(
     k: int,
     include_seen: bool,
     filters: tuple[str, ...],
+    rules: Path | None,
     as_json: bool,
 ) -> None:
     """Rank the whole catalogue of BUNDLE for a history, offline.
@@ -46,11 +50,16 @@ def command(
     the most popular items, and says so: its source is "popularity" instead of "device".
     """
     ids = read_ids(history, "--history")
+    ruled = None if rules is None else load_rules(rules)
     engine = Engine.open(bundle)
+    if ruled is not None:
+        tell_idle_rules(ruled, engine.catalogue)
     answer = engine.recommend(
         ids,
         k=k,
         include_seen=include_seen,
         filters=read_filters(filters, engine.catalogue) or None,
+        rules=ruled,
+        context=RuleContext(now_s=time.time()),
     )
     emit_answer("recommend", answer, as_json=as_json)
