@@ -19,9 +19,10 @@ from pocketrec_runtime.bundle import (
     write_bundle,
 )
 from pocketrec_runtime.calibration import Calibration
-from pocketrec_runtime.catalogue import Catalogue, quantize_rows
+from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta import CatalogueDelta, NewItem, make_delta, read_delta, write_delta
 from pocketrec_runtime.engine import Engine
+from pocketrec_runtime.quantize import quantize_rows
 from pocketrec_runtime.rules import (
     Boost,
     CalibratedShares,

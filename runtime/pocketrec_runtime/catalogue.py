@@ -17,8 +17,7 @@ from pocketrec_runtime.packed import (
     check_text,
     pack_column,
 )
-
-INT8_MAX = 127
+from pocketrec_runtime.quantize import INT8_MAX
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,31 +146,6 @@ class Catalogue:
         total = float(self.popularity.sum(dtype=np.float64))
         if total != 0 and abs(total - 1) > 1e-3:
             raise InputError(f"popularity sums to {total:.6g}; shares sum to 1, or are all 0")
-
-
-def quantize_rows(
-    vectors: NDArray[np.float32],
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric per-row int8: `rows * scales[:, None]` is within half a scale of the vectors.
-
-    Args:
-        vectors: float32 (n, width), finite.
-
-    Returns:
-        rows, int8 (n, width) in [-127, 127], and scales, float32 (n,), max|row| / 127. A row of
-        zeros has scale 0.
-
-    Raises:
-        InputError: The vectors are not two-dimensional float32, or not finite.
-    """
-    if vectors.ndim != 2 or vectors.dtype != np.float32:
-        raise InputError(f"vectors are {vectors.dtype} {vectors.shape}; give float32 (n, width)")
-    _check_finite("vectors", vectors)
-    scales = np.abs(vectors).max(axis=1, initial=0.0) / np.float32(INT8_MAX)
-    steps = np.where(scales > 0, scales, np.float32(1))
-    # A subnormal scale is coarse enough to push the quotient past 127.
-    rows = np.rint(vectors / steps[:, None]).clip(-INT8_MAX, INT8_MAX).astype(np.int8)
-    return rows, scales.astype(np.float32)
 
 
 def _checked_columns(columns: Mapping[str, Sequence[ColumnValue]], n: int) -> dict[str, Column]:

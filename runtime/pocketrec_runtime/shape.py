@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pocketrec_runtime import limits
 from pocketrec_runtime.errors import InputError
 
-RowFormat = Literal["int8", "float32"]
+RowFormat = Literal["int8", "int4", "float32"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ModelShape:
         head_dim: Length of one head's query, key and value.
         window: Longest history, in events, that the user tower reads.
         items: Number of catalogue items.
-        rows: How catalogue rows are stored.
+        rows: How catalogue rows are stored; int4 rows are int8 of -7 to 7 in memory.
         user_tower: Format of the user tower's file; an "onnx" bundle may have a GGUF file too.
         item_tower: Sizes of the item tower, None where the bundle has none.
     """
@@ -66,8 +66,9 @@ class ModelShape:
         _check_range("items", self.items, limits.MAX_ITEMS)
         if self.heads % self.kv_heads:
             raise InputError(f"heads {self.heads} does not divide by kv_heads {self.kv_heads}")
-        if self.rows not in ("int8", "float32"):
-            raise InputError(f"rows is {self.rows!r}; this runtime reads int8 and float32")
+        if self.rows not in get_args(RowFormat):
+            known = ", ".join(get_args(RowFormat))
+            raise InputError(f"rows is {self.rows!r}; this runtime reads {known}")
         if self.user_tower not in ("onnx", "gguf"):
             raise InputError(f"user_tower is {self.user_tower!r}; this runtime reads onnx and gguf")
 

@@ -142,7 +142,7 @@ def test_calibration_by_hand():
         {"window": 65_537},
         {"items": 10_000_001},
         {"heads": 3, "kv_heads": 2},
-        {"rows": "int4"},
+        {"rows": "int2"},
         {"user_tower": "coreml"},
     ],
 )

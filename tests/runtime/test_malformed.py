@@ -217,7 +217,8 @@ def test_manifest_values(bundle_dir, reseal, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rows": "int4"}, "int4"),
+        ({"rows": "int2"}, "int2"),
+        ({"rows": "int4"}, "rows.i4"),
         ({"user_tower": "gguf"}, "gguf"),
         ({"rows": "float32"}, "rows.f32"),
         ({"item_tower": {"max_tokens": 7}}, "lacks 'bias'"),

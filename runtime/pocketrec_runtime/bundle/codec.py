@@ -15,8 +15,11 @@ from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import BundleFormatError, InputError
 from pocketrec_runtime.packed import Column, ColumnValue, PackedIds, pack_column
+from pocketrec_runtime.quantize import pack_nibbles, unpack_nibbles
+from pocketrec_runtime.shape import ModelShape
 
 _INT8 = np.dtype("i1")
+_UINT8 = np.dtype("u1")
 _FLOAT32 = np.dtype("<f4")
 
 
@@ -46,7 +49,11 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
     if catalogue.scales is None:
         blobs[names.ROWS_FLOAT32] = _raw(catalogue.rows, _FLOAT32)
     else:
-        blobs[names.ROWS_INT8] = _raw(catalogue.rows, _INT8)
+        if contents.model.rows == "int4":
+            rows = np.ascontiguousarray(catalogue.rows, _INT8)
+            blobs[names.ROWS_INT4] = _raw(pack_nibbles(rows), _UINT8)
+        else:
+            blobs[names.ROWS_INT8] = _raw(catalogue.rows, _INT8)
         blobs[names.SCALES] = _raw(catalogue.scales, _FLOAT32)
     if contents.item_tower is not None and contents.tokenizer is not None:
         blobs[names.ITEM_TOWER] = contents.item_tower
@@ -83,8 +90,8 @@ def decode(manifest: Manifest, blobs: Mapping[str, bytes]) -> BundleContents:
 def _decode_catalogue(manifest: Manifest, blobs: Mapping[str, bytes]) -> Catalogue:
     n, width = manifest.model.items, manifest.model.width
     # Lengths first: a wrong one is found before any JSON is read.
-    if manifest.model.rows == "int8":
-        rows = _array(blobs, names.ROWS_INT8, _INT8, (n, width))
+    if manifest.model.rows != "float32":
+        rows = _decode_rows(manifest.model, blobs)
         scales = _array(blobs, names.SCALES, _FLOAT32, (n,))
     else:
         rows, scales = _array(blobs, names.ROWS_FLOAT32, _FLOAT32, (n, width)), None
@@ -93,6 +100,13 @@ def _decode_catalogue(manifest: Manifest, blobs: Mapping[str, bytes]) -> Catalog
     ids = _decode_ids(blobs[names.IDS], n)
     columns = _decode_columns(blobs[names.COLUMNS])
     return Catalogue(ids, rows, scales, bias, popularity, columns)
+
+
+def _decode_rows(model: ModelShape, blobs: Mapping[str, bytes]) -> NDArray[np.int8]:
+    if model.rows == "int8":
+        return _array(blobs, names.ROWS_INT8, _INT8, (model.items, model.width))
+    packed = _array(blobs, names.ROWS_INT4, _UINT8, (model.items, (model.width + 1) // 2))
+    return unpack_nibbles(packed, model.width)
 
 
 def _encode_columns(columns: Mapping[str, Sequence[ColumnValue]]) -> bytes:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pocketrec_runtime.bundle.golden import Golden
 from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.quantize import INT4_MAX
 from pocketrec_runtime.shape import ModelShape
 
 
@@ -67,7 +70,8 @@ class BundleContents:
             raise InputError(
                 f"catalogue rows have shape {self.catalogue.rows.shape}; the model says {expected}"
             )
-        if self.catalogue.rows.dtype.name != self.model.rows:
-            raise InputError(
-                f"catalogue rows are {self.catalogue.rows.dtype}; the model says {self.model.rows}"
-            )
+        rows = self.catalogue.rows
+        if rows.dtype.name != ("int8" if self.model.rows == "int4" else self.model.rows):
+            raise InputError(f"catalogue rows are {rows.dtype}; the model says {self.model.rows}")
+        if self.model.rows == "int4" and rows.size and np.abs(rows).max() > INT4_MAX:
+            raise InputError("catalogue rows go beyond -7 to 7; make them by quantize_rows(v, 4)")

@@ -107,7 +107,8 @@ def fingerprint(files: Mapping[str, FileEntry]) -> str:
 
 def lowest_version(contents: BundleContents) -> str:
     """The first version that holds these contents, so that older readers open what they can."""
-    return "1.0" if contents.user_tower_gguf is None else "1.1"
+    plain = contents.user_tower_gguf is None and contents.model.rows != "int4"
+    return "1.0" if plain else "1.1"
 
 
 def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manifest:

@@ -1,11 +1,11 @@
 """The names of a bundle's files, and the one grammar they follow."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pocketrec_runtime import limits
 from pocketrec_runtime.errors import BundleFormatError
-from pocketrec_runtime.shape import ModelShape
+from pocketrec_runtime.shape import ModelShape, RowFormat
 
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
@@ -16,6 +16,7 @@ TOKENIZER = "tokenizer.model"
 IDS = "catalogue/ids.json"
 COLUMNS = "catalogue/columns.json"
 ROWS_INT8 = "catalogue/rows.i8"
+ROWS_INT4 = "catalogue/rows.i4"
 ROWS_FLOAT32 = "catalogue/rows.f32"
 SCALES = "catalogue/scales.f32"
 BIAS = "catalogue/bias.f32"
@@ -25,6 +26,12 @@ GOLDEN = "golden.json"
 
 FOLDER = "catalogue"
 _GRAMMAR = re.compile(r"(catalogue/)?[a-z0-9][a-z0-9_]*(\.[a-z0-9]+)+")
+
+_ROWS: Mapping[RowFormat, Collection[str]] = {
+    "int8": (ROWS_INT8, SCALES),
+    "int4": (ROWS_INT4, SCALES),
+    "float32": (ROWS_FLOAT32,),
+}
 
 
 def check_name(name: str) -> None:
@@ -54,7 +61,7 @@ def required(shape: ModelShape) -> frozenset[str]:
     """The files that a manifest with this shape must list."""
     tower = USER_TOWER if shape.user_tower == "onnx" else USER_TOWER_GGUF
     names = {tower, IDS, COLUMNS, BIAS, POPULARITY, CALIBRATION, GOLDEN}
-    names |= {ROWS_INT8, SCALES} if shape.rows == "int8" else {ROWS_FLOAT32}
+    names.update(_ROWS[shape.rows])
     if shape.item_tower is not None:
         names |= {ITEM_TOWER, TOKENIZER}
     return frozenset(names)
