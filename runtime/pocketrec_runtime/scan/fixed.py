@@ -1,7 +1,7 @@
 """The user vector in fixed point: what makes a score the same number on every device."""
 
 from dataclasses import dataclass
-from math import frexp, isfinite
+from math import frexp, isfinite, ldexp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,12 @@ class FixedQuery:
     Attributes:
         integers: float64 (width,), whole numbers of magnitude at most 2^32.
         exponent: The power of two.
+        largest: The largest magnitude among the integers.
     """
 
     integers: NDArray[np.float64]
     exponent: int
+    largest: float
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -37,4 +39,5 @@ def fix(query: NDArray[np.float32]) -> FixedQuery | None:
     if not isfinite(largest):
         return None
     exponent = frexp(largest)[1] - FRACTION_BITS
-    return FixedQuery(np.rint(np.ldexp(query.astype(np.float64), -exponent)), exponent)
+    integers = np.rint(query * np.float64(ldexp(1.0, -exponent)))
+    return FixedQuery(integers, exponent, ldexp(largest, -exponent))

@@ -1,5 +1,6 @@
 """The coarse scan of int8 rows: an integer product on ONNX Runtime, with a proven error."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,13 @@ STEPS = 64
 processors without VNNI add them in 16 bits and would saturate with 255 (vpmaddubsw)."""
 
 BLOCK = 32
+MANY_ROWS = 1 << 18
+"""From here on blocks are twice as large: fewer maxima to look at, more rows to score exactly."""
+
 CHUNK_ROWS = 1 << 17
 SHARD_BYTES = 1 << 27
 _BATCH = 16
-_SLACK = 2.0**-20
+_SLACK = 2.0**-18
 _LIMIT = 2.0**120
 _SMALLEST_STEP = 2.0**-126
 
@@ -47,14 +51,15 @@ class IntegerCoarse:
        most N_i ||t c|| + |b_i|.
     4. *Underflow.* Flushing a subnormal input or result to 0 loses at most 2^-126 where it
        happens; times |G_i| < 2^26 and t that is below 2^-99 (1 + t).
-    5. *The exact score itself* rounds twice in float64, by less than 2^-51 (N_i ||x|| + |b_i|).
+    5. *The exact score itself* rounds twice in float64, by less than 2^-51 (N_i ||x|| + |b_i|),
+       and the bounds below, computed in float32, five times: by less than 2^-21 of themselves.
 
-    So |Y_i - S_i| <= N_i (||x - t c|| + 2^-20 ||x||) + 2^-20 |b_i| + 2^-98 (1 + t): points 3 and
-    5 take less than half of the 2^-20, the rest covers ||t c|| <= 2 ||x|| and that the norms and
-    bounds here are computed in float64. In a block the maxima of N_i and |b_i| stand for all of
-    its rows. Overflow is excluded beforehand: where 64 * 127 * width * max(s) * max(t, 1) +
-    max|b| reaches 2^120, or t is subnormal, `bounds` answers None. Rounding to float32 is
-    monotone, so that the rounded bounds bound the rounded score.
+    So |Y_i - S_i| <= N_i (||x - t c|| + 2^-18 ||x||) + 2^-18 |b_i| + 2^-98 (1 + t): as
+    ||t c|| <= 2 ||x|| and ||x - t c|| <= ||x|| + ||t c||, points 3 and 5 take less than half of
+    the 2^-18. In a block the maxima of N_i and |b_i| stand for all of its rows. Overflow is
+    excluded beforehand: where 64 * 127 * width * max(s) * max(t, 1) + max|b| or ||x|| reaches
+    2^120, or t is subnormal, `bounds` answers None. Rounding to float32 is monotone, so that the
+    rounded bounds bound the rounded score.
 
     Args:
         rows: int8 (n, width), n at least 1.
@@ -66,8 +71,6 @@ class IntegerCoarse:
             buffer grows with the catalogue.
     """
 
-    block = BLOCK
-
     def __init__(
         self,
         rows: NDArray[np.int8],
@@ -78,9 +81,10 @@ class IntegerCoarse:
         chunk_rows: int = CHUNK_ROWS,
         shard_bytes: int = SHARD_BYTES,
     ) -> None:
+        self.block = BLOCK if len(rows) < MANY_ROWS else 2 * BLOCK
         norms = scales * np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-        self._norms = _block_maxima(norms)
-        self._biases = _block_maxima(np.abs(bias).astype(np.float64))
+        self._norms = _block_maxima(norms, self.block)
+        self._biases = _block_maxima(np.abs(bias), self.block)
         self._biased = bool(self._biases.any())
         self._largest_product = STEPS * 127.0 * rows.shape[1] * float(scales.max())
         self._largest_bias = float(self._biases.max())
@@ -92,7 +96,7 @@ class IntegerCoarse:
                     rows[part],
                     scales[part],
                     bias[part] if self._biased else None,
-                    block=BLOCK,
+                    block=self.block,
                     chunk=chunk_rows,
                     zero_point=STEPS,
                 ),
@@ -115,7 +119,7 @@ class IntegerCoarse:
 
     def _is_sure(self, query: "_CoarseQuery") -> bool:
         reach = self._largest_product * max(query.step, 1.0) + self._largest_bias
-        return query.step >= _SMALLEST_STEP and reach < _LIMIT
+        return query.step >= _SMALLEST_STEP and max(reach, query.norm) < _LIMIT
 
     def _maxima(self, queries: list["_CoarseQuery"]) -> NDArray[np.float32]:
         feed = {"query": np.stack([query.codes for query in queries])}
@@ -126,13 +130,13 @@ class IntegerCoarse:
 
     def _bounds(self, query: "_CoarseQuery", maxima: NDArray[np.float32]) -> BlockBounds:
         error = self._norms * (query.residue + _SLACK * query.norm)
+        error += 2.0**-98 * (1.0 + query.step)
+        centre = maxima
         if self._biased:
-            centre = maxima.astype(np.float64)
             error += _SLACK * self._biases
         else:
-            centre = maxima * np.float64(query.step)
-        error += 2.0**-98 * (1.0 + query.step)
-        return BlockBounds((centre - error).astype(np.float32), (centre + error).astype(np.float32))
+            centre = maxima * query.step
+        return BlockBounds(centre - error, centre + error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,22 +150,27 @@ class _CoarseQuery:
 
 
 def _quantize(query: FixedQuery) -> _CoarseQuery:
-    values = query.values
+    units = query.integers
     # float32, as that is what the graph multiplies by.
-    step = float(np.float32(np.abs(values).max(initial=0.0) / STEPS))
-    steps = np.rint(values / step).clip(-STEPS, STEPS) if step else np.zeros_like(values)
-    rest = values - step * steps
+    step = float(np.float32(math.ldexp(query.largest / STEPS, query.exponent)))
+    size = math.ldexp(step, -query.exponent)
+    steps = np.rint(units / size) if size else np.zeros_like(units)
+    rest = units - size * steps
     codes = (steps + STEPS).astype(np.uint8)
-    return _CoarseQuery(codes, step, _norm(rest), _norm(values))
+    unit = math.ldexp(1.0, query.exponent)
+    return _CoarseQuery(codes, step, unit * _norm(rest), unit * _norm(units))
 
 
 def _norm(values: NDArray[np.float64]) -> float:
     """Euclidean norm, a little too long rather than too short."""
-    return float(np.sqrt(values @ values)) * (1 + 2.0**-30)
+    return math.sqrt(values @ values) * (1 + 2.0**-30)
 
 
-def _block_maxima(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum.reduceat(values, np.arange(0, len(values), BLOCK)) * (1 + 2.0**-30)
+def _block_maxima(values: NDArray[np.floating], block: int) -> NDArray[np.float32]:
+    """Maxima of blocks, a little too large rather than too small."""
+    maxima = np.maximum.reduceat(values.astype(np.float64), np.arange(0, len(values), block))
+    with np.errstate(over="ignore"):  # such rows are never sure
+        return (maxima * (1 + 2.0**-22)).astype(np.float32)
 
 
 def _open(model: bytes, threads: int) -> "InferenceSession":

@@ -67,6 +67,11 @@ class Scan:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def coarse(self) -> Coarse | None:
+        """The coarse pass, to be measured; None where few rows are all scored exactly."""
+        return self._coarse
+
     def scores(
         self, query: NDArray[np.float32], indices: NDArray[np.int64] | None = None
     ) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.scan import Scan
+from pocketrec_runtime.scan.integer import BLOCK, MANY_ROWS
 
 KINDS = (
     "plain", "duplicates", "zeros", "subnormal", "huge", "mixed", "biased", "extreme bias", "ties",
@@ -156,3 +157,13 @@ def test_bad_arguments_are_refused(hard):
             scan.top_k(query, 1, exclude=[index])
     with pytest.raises(InputError, match="1 exclude for 2 queries"):
         scan.top_k_batch([query, query], 1, exclude=[[]])
+
+
+def test_large_catalogues_have_larger_blocks(hard):
+    catalogue = hard("plain", MANY_ROWS + 5, 4, seed=1)
+    scan = Scan(catalogue)
+    assert scan.coarse.block == 2 * BLOCK
+    query = np.array([1, -2, 0.5, 3], np.float32)
+    scores = scan.scores(query)
+    expected = np.lexsort((np.arange(len(scores)), -scores))[:5]
+    same(scan.top_k(query, 5), (expected.tolist(), scores[expected].tolist()))
