@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_runtime import limits
-from pocketrec_runtime.catalogue import Catalogue, quantize_rows
+from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta.delta import AS_IT_IS, CatalogueDelta
 from pocketrec_runtime.errors import DeltaError
 from pocketrec_runtime.packed import Column, PackedIds, PatchedColumn
+from pocketrec_runtime.quantize import quantize_rows
 
 
 @dataclass(frozen=True, eq=False)
