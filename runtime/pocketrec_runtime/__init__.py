@@ -39,6 +39,7 @@ from pocketrec_runtime.rules import (
 from pocketrec_runtime.selftest import record_golden
 from pocketrec_runtime.shape import ItemTowerShape, ModelShape
 from pocketrec_runtime.state import UserState
+from pocketrec_runtime.store import StateStore, StoreStats
 
 __all__ = [
     "Boost",
@@ -66,6 +67,8 @@ __all__ = [
     "RuleContext",
     "Rules",
     "Scores",
+    "StateStore",
+    "StoreStats",
     "TextScore",
     "TextScores",
     "UserState",

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.packed import (
@@ -87,7 +87,7 @@ class Catalogue:
         vectors.setflags(write=False)
         return vectors
 
-    def vectors_of(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+    def vectors_of(self, indices: ArrayLike) -> NDArray[np.float32]:
         """Vectors of some items: indices of any shape, each in 0 to n - 1 -> (*shape, width)."""
         return self._dequantized(np.asarray(indices, np.int64))
 

@@ -69,7 +69,8 @@ class Engine:
         self._reader = HistoryReader(
             self._user_tower, self._shape, contents.catalogue, self._fingerprint
         )
-        self._hold(contents.catalogue)
+        self._catalogue = contents.catalogue
+        self._scan = Scan(contents.catalogue, threads=settings.threads)
 
     @classmethod
     def open(
@@ -137,6 +138,11 @@ class Engine:
     def fingerprint(self) -> str:
         """Identity of model and catalogue, 64 hexadecimal digits: the bundle's, or a delta's."""
         return self._fingerprint
+
+    @property
+    def reader(self) -> HistoryReader:
+        """What reads histories: `prefill` and `append`, and more for whoever keeps states."""
+        return self._reader
 
     @property
     def window(self) -> int:
@@ -376,20 +382,13 @@ class Engine:
         """
         applied = apply_delta(self._catalogue, delta, model=self._manifest.fingerprint)
         engine = copy.copy(self)
-        engine._hold(applied.catalogue)
+        engine._catalogue = applied.catalogue
+        engine._scan = Scan(applied.catalogue, threads=self._threads)
         engine._fingerprint = next_fingerprint(self._fingerprint, delta)
         engine._reader = self._reader.after(
             applied.catalogue, engine._fingerprint, moved=len(applied.moved) > 0
         )
         return engine
-
-    def can_read(self, state: UserState) -> bool:
-        """Whether `append` takes a state: its model and item vectors are those of this engine."""
-        return self._reader.can_read(state)
-
-    def _hold(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._scan = Scan(catalogue, threads=self._threads)
 
     def _ranked(
         self, indices: NDArray[np.int64], scores: NDArray[np.float32], source: AnswerSource

@@ -21,6 +21,18 @@ Read = tuple[UserState, NDArray[np.float32]]
 """A user's state, and the user vector, float32 (width,)."""
 
 
+def context_events(events: int, window: int) -> int:
+    """Events that stand in the cache after so many appends to an empty state.
+
+    A full window starts again from its newest half, so that the length of the context depends on
+    the length of the history alone, and a state built anew ranks as one that was kept.
+    """
+    if events <= window:
+        return events
+    half = max(1, window // 2)
+    return half + (events - window - 1) % (window - half + 1)
+
+
 class HistoryReader:
     """Item indices in, states and user vectors out. Safe to share among threads.
 
@@ -97,7 +109,7 @@ class HistoryReader:
         if len(items) > window:
             return self._prefill(items[-max(1, window // 2) :], seen)
         self._process.check()
-        event = self._catalogue.vectors_of(np.array([[item]]))
+        event = self._catalogue.vectors_of([[item]])
         vector, kv = self._tower.run(event, state.kv)
         self._reused.add(len(state.items))
         return UserState(items, kv, seen, self._fingerprint), vector[0]
@@ -110,8 +122,78 @@ class HistoryReader:
         vector: NDArray[np.float32] = self._tower.run(item_vectors[None])[0][0]
         return vector
 
+    def read(self, items: Sequence[int]) -> Read:
+        """State and user vector of a history, as if its events had been appended one by one.
+
+        Raises:
+            InputError: As `Engine.prefill`.
+        """
+        checked = checked_history(items, len(self._catalogue))
+        newest = checked[-context_events(len(checked), self._shape.window) :]
+        return self._prefill(tuple(newest), frozenset(checked))
+
+    def extend(self, state: UserState, items: Sequence[int]) -> Read:
+        """State and user vector after more events, as by `append` of each but in one run.
+
+        Raises:
+            InputError: As `Engine.prefill`.
+            StateError: As `Engine.append`.
+        """
+        checked = checked_history(items, len(self._catalogue))
+        self.check_state(state)
+        seen = state.seen | frozenset(checked)
+        positions, window = len(state.items), self._shape.window
+        if positions + len(checked) > window:
+            half = max(1, window // 2)
+            over = positions + len(checked) - window - 1
+            kept = half + over % (window - half + 1)
+            return self._prefill((*state.items, *checked)[-kept:], seen)
+        self._process.check()
+        events = self._catalogue.vectors_of([checked])
+        vector, kv = self._tower.run(events, state.kv)
+        self._reused.add(positions)
+        return UserState((*state.items, *checked), kv, seen, self._fingerprint), vector[0]
+
+    @property
+    def width(self) -> int:
+        """Length of a user vector."""
+        return self._shape.width
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of tower and catalogue, as states carry it."""
+        return self._fingerprint
+
+    @property
+    def cache_kind(self) -> str:
+        """What `save` writes: backend, model file and precision of the cache."""
+        account = self._tower.account
+        return f"{account.backend} {account.file} {account.cache}"
+
+    def save(self, state: UserState) -> bytes:
+        """A state's cache as bytes, for `load`."""
+        return self._tower.save(state.kv)
+
+    def load(
+        self, data: bytes, items: Sequence[int], seen: Sequence[int], fingerprint: str
+    ) -> UserState:
+        """A state from its parts.
+
+        Raises:
+            StateError: It is of another model or backend, or its parts do not fit together.
+        """
+        n = len(self._catalogue)
+        if not 0 < len(items) <= self._shape.window:
+            raise StateError(f"the state holds {len(items)} positions; the window is shorter")
+        if min(seen, default=-1) < 0 or max(seen) >= n or not frozenset(items) <= frozenset(seen):
+            raise StateError("the state holds an item that is not in the catalogue or not seen")
+        if fingerprint not in self._readable:
+            raise StateError(f"the state is of model {fingerprint[:12]}; rebuild it with prefill")
+        cache = self._tower.load(data, len(items))
+        return UserState(tuple(items), cache, frozenset(seen), fingerprint)
+
     def can_read(self, state: UserState) -> bool:
-        """As `Engine.can_read`."""
+        """Whether `append` takes a state: its model and item vectors are those of this reader."""
         return state.fingerprint in self._readable
 
     def check_state(self, state: UserState) -> None:
@@ -135,5 +217,5 @@ class HistoryReader:
 
     def _prefill(self, items: tuple[int, ...], seen: frozenset[int]) -> Read:
         self._process.check()
-        vector, kv = self._tower.run(self._catalogue.vectors_of(np.array([items], np.int64)))
+        vector, kv = self._tower.run(self._catalogue.vectors_of([items]))
         return UserState(items, kv, seen, self._fingerprint), vector[0]

@@ -142,12 +142,12 @@ def test_states_go_on_where_no_old_vector_moved(engine):
 def test_states_are_stale_where_an_old_vector_moved(engine):
     state, _ = engine.prefill([0, 2])
     changed = engine.with_delta(rt.make_delta(engine, [item("a", vector=vector(3))]))
-    assert not changed.can_read(state)
+    assert not changed.reader.can_read(state)
     with pytest.raises(StateError, match="rebuild"):
         changed.append(state, 1)
     state, _ = changed.prefill([0, 2])
-    assert changed.can_read(state)
-    assert not engine.can_read(state)
+    assert changed.reader.can_read(state)
+    assert not engine.reader.can_read(state)
 
 
 def test_a_vector_given_again_moves_nothing(engine):
@@ -156,7 +156,7 @@ def test_a_vector_given_again_moves_nothing(engine):
         rt.make_delta(engine, [item("a", vector=engine.catalogue.vectors[0].copy())])
     )
     np.testing.assert_array_equal(same.catalogue.rows, engine.catalogue.rows)
-    assert same.can_read(state)
+    assert same.reader.can_read(state)
 
 
 def test_float_rows(contents):
@@ -170,7 +170,7 @@ def test_float_rows(contents):
     grown = engine.with_delta(delta)
     assert grown.catalogue.vectors[5].tolist() == vector(0.3).tolist()
     assert grown.catalogue.vectors[0].tolist() == vector(0.7).tolist()
-    assert not grown.can_read(engine.prefill([0])[0])
+    assert not grown.reader.can_read(engine.prefill([0])[0])
 
 
 def test_an_empty_delta_changes_nothing_but_the_fingerprint(engine):
