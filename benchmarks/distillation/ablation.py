@@ -28,7 +28,7 @@ from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.stages import RunDirectory
-from pocketrec_distill.settings import distilling
+from pocketrec_distill.settings import distillation_training
 from pocketrec_distill.training import TrainSettings, fit
 
 # Name -> changes of [distillation]; "none" is hard labels alone with the student's own dropout.
@@ -51,21 +51,8 @@ def say(line: str) -> None:
 
 def settings_of(models: RunModels, changes: Mapping[str, Any], seed: int) -> TrainSettings:
     """The run's student training with another loss and seed."""
-    student, distillation = models.config.student, models.config.distillation
-    distillation = replace(distillation, **changes)
-    base = TrainSettings(
-        epochs=student.epochs,
-        patience=student.patience,
-        batch=student.batch,
-        sequences=student.sequences,
-        average=student.average,
-        learning_rate=student.learning_rate,
-        weight_decay=student.weight_decay,
-        teacher_weight=distillation.teacher_weight,
-        temperature=distillation.temperature,
-        seed=seed,
-    )
-    return distilling(base, distillation)
+    distillation = replace(models.config.distillation, **changes)
+    return distillation_training(models.config.student, distillation, seed)
 
 
 def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
@@ -77,10 +64,10 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
         student = Student(data.items, shape, models.states, models.config.student.dropout)
         fit(
             student,
-            models.sequences,
+            models.distillation_corpus.sequences,
             lambda m: models.ndcg(SequenceScorer(m, models.window)),
             settings,
-            weights=models.sequence_weights,
+            weights=models.distillation_corpus.weights,
             labels=models.labels,
             name=settings.loss,
         )
@@ -88,7 +75,7 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
         for split, queries in (("validation", data.validation), ("test", data.test)):
             np.save(folder / f"{split}.npy", evaluate(scorer, queries).ranks)
 
-    key = models.stage_key("llm", "student", "teacher", "distillation", arm=vars(settings))
+    key = {**models.student_key, "arm": vars(settings)}
     folder = models.run.stage("ablation", key, make)
     return {split: np.load(folder / f"{split}.npy") for split in ("validation", "test")}
 

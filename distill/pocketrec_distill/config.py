@@ -13,6 +13,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
 from pocketrec_distill.presets import LlmStudentSettings
 from pocketrec_distill.settings import (
+    ControlSettings,
     DistillationSettings,
     LlmSettings,
     RunSettings,
@@ -35,7 +36,8 @@ class DistillConfig:
         text: Items to text.
         llm: The base LLM.
         teacher: The LLM teacher.
-        student: The student, its control and SASRec.
+        student: The student.
+        control: Training of the control and of SASRec.
         llm_student: A student of the teacher's own blocks.
         distillation: What the student learns from the teacher.
         item_tower: The on-device text encoder.
@@ -49,6 +51,7 @@ class DistillConfig:
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
     student: StudentSettings = field(default_factory=StudentSettings)
     llm_student: LlmStudentSettings = field(default_factory=LlmStudentSettings)
+    control: ControlSettings = field(default_factory=ControlSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     item_tower: ItemTowerSettings = field(default_factory=ItemTowerSettings)
     gate: GateSettings = field(default_factory=GateSettings)

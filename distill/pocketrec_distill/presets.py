@@ -10,13 +10,13 @@ from pocketrec_distill.models.llama import TowerShape
 LLM = "llm"
 """The preset whose student is made of the teacher's own blocks."""
 
-_MICRO = TowerShape(width=64, blocks=2, heads=2, kv_heads=2, hidden=128)
+_SMALL = TowerShape(width=128, blocks=2, heads=2, kv_heads=2, hidden=256)
 PRESETS: Mapping[str, TowerShape] = {
     "nano": TowerShape(width=32, blocks=1, heads=2, kv_heads=1, hidden=64),
-    "micro": _MICRO,
-    "small": TowerShape(width=128, blocks=3, heads=4, kv_heads=4, hidden=256),
+    "micro": TowerShape(width=64, blocks=2, heads=2, kv_heads=2, hidden=128),
+    "small": _SMALL,
     # The shape of its control, which has no LLM.
-    LLM: _MICRO,
+    LLM: _SMALL,
 }
 
 

@@ -1,13 +1,18 @@
 """Sections of the configuration that belong to the pipeline; each is validated when made."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import DEFAULT_MODEL
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.presets import preset_shape
-from pocketrec_distill.training.settings import LOSSES, TrainSettings
+from pocketrec_distill.training.settings import (
+    DEFAULT_CANDIDATES,
+    FULL_CATALOGUE_ITEMS,
+    LOSSES,
+    TrainSettings,
+)
 
 
 def _positive(section: str, settings: object, *names: str) -> None:
@@ -103,7 +108,7 @@ class TeacherSettings:
     """The LLM teacher.
 
     Attributes:
-        width: Length of its item vectors.
+        width: Length of its item vectors; those of the control start it where it has the same.
         blocks: Decoder blocks kept, first to last, at most; 0 keeps all. Twelve of SmolLM2's
             thirty keep its fine-tuning within minutes on two cores.
         rank: Rank of the LoRA updates.
@@ -117,7 +122,7 @@ class TeacherSettings:
         adapter_rate: Step size of the LoRA updates over `learning_rate`.
     """
 
-    width: int = 64
+    width: int = 128
     blocks: int = 12
     rank: int = 16
     dropout: float = 0.3
@@ -136,18 +141,63 @@ class TeacherSettings:
 
 @dataclass(frozen=True)
 class StudentSettings:
-    """The student, and its control and SASRec floor, which get the same budget.
+    """The tiny student: its shape, which the control shares, and how it is distilled.
 
     Attributes:
-        preset: Sizes by name: "nano" (32 wide, 1 block), "micro" (64, 2), "small" (128, 3), or
+        preset: Sizes by name: "nano" (32 wide, 1 block), "micro" (64, 2), "small" (128, 2), or
             "llm" (blocks kept from the teacher, see `[llm_student]`).
         width: Length of item and user vectors; 0 takes the preset's, as below.
         blocks: Llama blocks.
         heads: Query heads.
         kv_heads: Key/value heads.
         hidden: Inner width of the feed-forward layers.
-        dropout: Dropout of the student, which the teacher's labels already regularise.
-        control_dropout: Dropout of the control and of SASRec, which have hard labels alone.
+        dropout: Dropout while it is distilled; labels of synthetic histories regularise enough.
+        epochs: Passes over the data; the step size falls to nearly 0 at the last one.
+        patience: Passes without a better validation NDCG@10 before training stops.
+        batch: Sequences per step at most.
+        positions: Positions per step at most, on average: long histories make small batches.
+        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        average: Decay per step of the running average of weights that is validated and kept.
+        learning_rate: AdamW's highest step size.
+        weight_decay: AdamW's decay of matrices.
+    """
+
+    preset: str = "small"
+    width: int = 0
+    blocks: int = 0
+    heads: int = 0
+    kv_heads: int = 0
+    hidden: int = 0
+    dropout: float = 0.0
+    epochs: int = 12
+    patience: int = 6
+    batch: int = 192
+    positions: int = 2048
+    sequences: int = 20_000
+    average: float = 0.98
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        names = ("epochs", "patience", "batch", "positions", "learning_rate")
+        _positive("student", self, *names)
+        _not_negative("student", self, "weight_decay", "sequences")
+        _dropout("student", self, "dropout", "average")
+        try:
+            for name, value in asdict(preset_shape(self.preset)).items():
+                if getattr(self, name) == 0:
+                    object.__setattr__(self, name, value)
+            TowerShape(self.width, self.blocks, self.heads, self.kv_heads, self.hidden)
+        except ConfigError as error:
+            raise ConfigError(f"[student] {error}") from error
+
+
+@dataclass(frozen=True)
+class ControlSettings:
+    """How the control (the student's shape without a teacher) and SASRec are trained.
+
+    Attributes:
+        dropout: Dropout on inputs, attention and block outputs.
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step.
@@ -157,14 +207,7 @@ class StudentSettings:
         weight_decay: AdamW's decay of matrices.
     """
 
-    preset: str = "micro"
-    width: int = 0
-    blocks: int = 0
-    heads: int = 0
-    kv_heads: int = 0
-    hidden: int = 0
-    dropout: float = 0.1
-    control_dropout: float = 0.3
+    dropout: float = 0.3
     epochs: int = 60
     patience: int = 8
     batch: int = 64
@@ -174,16 +217,9 @@ class StudentSettings:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        _positive("student", self, "epochs", "patience", "batch", "learning_rate")
-        _not_negative("student", self, "weight_decay", "sequences")
-        _dropout("student", self, "dropout", "control_dropout", "average")
-        try:
-            for name, value in asdict(preset_shape(self.preset)).items():
-                if getattr(self, name) == 0:
-                    object.__setattr__(self, name, value)
-            TowerShape(self.width, self.blocks, self.heads, self.kv_heads, self.hidden)
-        except ConfigError as error:
-            raise ConfigError(f"[student] {error}") from error
+        _positive("control", self, "epochs", "patience", "batch", "learning_rate")
+        _not_negative("control", self, "weight_decay", "sequences")
+        _dropout("control", self, "dropout", "average")
 
 
 @dataclass(frozen=True)
@@ -199,22 +235,26 @@ class DistillationSettings:
             "closure" (the teacher's best items, the student's own and drawn ones stand for the
             rest), "ranking" (DLLM2Rec's weights), or "top-k" (the teacher's best items alone,
             known to lose; for comparison). "auto" is "kl" up to 50,000 items, "closure" above.
-        candidates: The teacher's best items per position, where not all are taken.
+        candidates: The teacher's best unseen items per position that are labelled; the rest of the
+            catalogue is one more outcome. 0 labels every item, up to 50,000.
+        synthetic_positions: Positions of synthetic histories that are labelled beside the real
+            ones: there the teacher shows its function, not what it memorised.
         own: The student's own top items that a closed set holds.
         samples: Drawn items that a closed set holds.
     """
 
-    teacher_weight: float = 0.7
+    teacher_weight: float = 0.9
     temperature: float = 1.0
     max_label_bytes: int = 1 << 30
     loss: str = "auto"
-    candidates: int = 100
+    candidates: int = 200
+    synthetic_positions: int = 150_000
     own: int = 50
     samples: int = 1024
 
     def __post_init__(self) -> None:
-        counts = ("candidates", "own", "samples")
-        _positive("distillation", self, "temperature", "max_label_bytes", *counts)
+        _positive("distillation", self, "temperature", "max_label_bytes", "own", "samples")
+        _not_negative("distillation", self, "candidates", "synthetic_positions")
         if self.loss not in LOSSES:
             raise ConfigError(
                 f"[distillation] loss is {self.loss!r}; choose one of {', '.join(LOSSES)}"
@@ -228,8 +268,46 @@ class DistillationSettings:
                 f"[distillation] teacher_weight is {self.teacher_weight}; it must be in 0 to 1"
             )
 
+    def labelled(self, items: int) -> int:
+        """Labelled candidates per position in a catalogue of `items`; 0 labels every item."""
+        if self.candidates and self.loss != "kl":
+            return self.candidates if self.candidates < items - 1 else 0
+        return 0 if items <= FULL_CATALOGUE_ITEMS else DEFAULT_CANDIDATES
 
-def distilling(training: TrainSettings, distillation: DistillationSettings) -> TrainSettings:
-    """The student's training with what it takes from the teacher."""
-    d = distillation
-    return replace(training, loss=d.loss, candidates=d.candidates, own=d.own, samples=d.samples)
+
+def hard_label_training(control: ControlSettings, seed: int) -> TrainSettings:
+    """How the control and SASRec are trained."""
+    return TrainSettings(
+        epochs=control.epochs,
+        patience=control.patience,
+        batch=control.batch,
+        sequences=control.sequences,
+        average=control.average,
+        learning_rate=control.learning_rate,
+        weight_decay=control.weight_decay,
+        seed=seed,
+    )
+
+
+def distillation_training(
+    student: StudentSettings, distillation: DistillationSettings, seed: int
+) -> TrainSettings:
+    """How the student is trained, and what it takes from the teacher."""
+    return TrainSettings(
+        epochs=student.epochs,
+        patience=student.patience,
+        batch=student.batch,
+        positions=student.positions,
+        sequences=student.sequences,
+        average=student.average,
+        learning_rate=student.learning_rate,
+        schedule="cosine",
+        weight_decay=student.weight_decay,
+        teacher_weight=distillation.teacher_weight,
+        temperature=distillation.temperature,
+        loss=distillation.loss,
+        candidates=distillation.candidates or DEFAULT_CANDIDATES,
+        own=distillation.own,
+        samples=distillation.samples,
+        seed=seed,
+    )

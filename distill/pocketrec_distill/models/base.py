@@ -55,6 +55,30 @@ class Remembering:
         return self.scorer.position_scores(sequences, newest)
 
 
+class Unseen:
+    """A scorer without what stands in the history already: that is never recommended."""
+
+    def __init__(self, scorer: PositionScorer) -> None:
+        self.scorer = scorer
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores of the wrapped scorer; -inf for items of the history."""
+        scores = np.array(self.scorer.scores(histories))
+        for row, history in zip(scores, histories, strict=True):
+            row[history] = -np.inf
+        return scores
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """The same after each of the `newest` last events of each sequence."""
+        scores = np.array(self.scorer.position_scores(sequences, newest))
+        row = 0
+        for sequence in sequences:
+            for end in range(max(0, len(sequence) - newest), len(sequence)):
+                scores[row, sequence[: end + 1]] = -np.inf
+                row += 1
+        return scores
+
+
 class SequenceModel(nn.Module):
     """A user tower over item vectors; score = <user vector, item vector>."""
 

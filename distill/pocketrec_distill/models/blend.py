@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from pocketrec_distill.models.base import Floats, History, PositionScorer
 
+# A linear score below this share of the mean highest one says nothing.
+FLOOR_SHARE = 0.03
+
 # Below this spread a part has no opinion on these queries, and its weight would be arbitrary.
 LEAST_SPREAD = 1e-6
 
@@ -39,6 +42,38 @@ class Blend:
         weighted = (np.float32(w) * part for w, part in zip(self.weights, scores, strict=True))
         total: Floats = reduce(np.add, weighted)
         return total
+
+
+@dataclass(frozen=True)
+class LogScores:
+    """Logarithms of the scores of a linear model, which are sums of evidence and not logits.
+
+    In a pool of logits a linear score saturates: twice the evidence is far more than twice as good
+    at the bottom, and no more than that at the top.
+
+    Attributes:
+        scorer: The linear model.
+        floor: Added to each score, negative ones being 0; see `score_floor`.
+    """
+
+    scorer: PositionScorer
+    floor: float
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """log(score + floor), float32 (histories, items)."""
+        return self._log(self.scorer.scores(histories))
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        """The same after each of the `newest` last events of each sequence."""
+        return self._log(self.scorer.position_scores(sequences, newest))
+
+    def _log(self, scores: Floats) -> Floats:
+        return np.log(np.maximum(scores, 0) + np.float32(self.floor))
+
+
+def score_floor(scores: Floats) -> float:
+    """The floor of `LogScores` for a linear model with such scores (queries, items)."""
+    return max(1e-6, FLOOR_SHARE * float(scores.max(axis=1).mean()))
 
 
 def fit_weights(

@@ -141,6 +141,9 @@ def ease(
 ) -> ItemItem:
     """EASE: the closed-form linear item-item model with zero diagonal (Steck, WWW 2019).
 
+    With a gram matrix of behaviour plus a multiple of one of item texts it is the model with side
+    information of Jeunen, Van Balen and Goethals (RecSys 2020): texts act as more users.
+
     Raises:
         ConfigError: `regularization` is not positive, so that the inverse may not exist.
     """

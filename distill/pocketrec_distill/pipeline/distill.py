@@ -132,15 +132,15 @@ def _evaluated(models: RunModels, engine: Engine) -> Metrics:
     """Every model on validation and test, in the report's order."""
     data, window = models.data, models.window
     counts = interaction_counts(data.train, data.items)
-    teacher, control, _ = models.blend.parts
+    parts = models.blend_parts
     scorers: dict[str, Scorer] = {
-        "teacher": teacher,
+        "teacher": parts["teacher"],
         "blend": models.blend,
         "student_fp32": SequenceScorer(models.student, window),
         "shipped": EngineScorer(engine),
-        "control": control,
+        "control": parts["control"],
         "sasrec": SequenceScorer(models.sasrec, window),
-        "ease": models.ease,
+        "ease": models.linear.ease,
         "itemitem": co_occurrence(data.train, data.items),
         "popularity": Popularity(counts),
     }
@@ -202,9 +202,7 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
             "training_events": int(np.sum(lengths)),
             "cleaning": dict(data.account),
         },
-        "blend": dict(
-            zip(("teacher", "control", "recency_ease"), models.blend.weights, strict=True)
-        ),
+        "blend": dict(zip(models.blend_parts, models.blend.weights, strict=True)),
         "quantization": [asdict(variant) for variant in variants],
         "parity": {f"{v.tower} tower, {v.rows} rows": v.parity for v in variants},
         "item_tower": shipping.item_tower[2],

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,15 +15,25 @@ from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.llm import BaseLlm, load_base_llm, pooled_states
-from pocketrec_distill.models.base import Remembering, Scorer, SequenceModel, SequenceScorer
-from pocketrec_distill.models.blend import Blend, fit_weights
-from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
+from pocketrec_distill.models.base import (
+    PositionScorer,
+    Remembering,
+    Scorer,
+    SequenceModel,
+    SequenceScorer,
+    Unseen,
+)
+from pocketrec_distill.models.blend import Blend, LogScores, score_floor
+from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.pipeline.blending import choose_weights
+from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
+from pocketrec_distill.pipeline.linear import LinearChoice, LinearModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
     AnyStudent,
@@ -31,18 +41,15 @@ from pocketrec_distill.pipeline.students import (
     llm_student_training,
 )
 from pocketrec_distill.presets import LLM
-from pocketrec_distill.settings import distilling
-from pocketrec_distill.training import TrainSettings, label, open_labels, training_windows
+from pocketrec_distill.settings import distillation_training, hard_label_training
+from pocketrec_distill.training import TrainSettings, label, open_labels
 from pocketrec_distill.training.loop import fit
 from pocketrec_distill.training.objective import Labels
-from pocketrec_distill.training.settings import FULL_CATALOGUE_ITEMS
+from pocketrec_distill.training.synthetic import Neighbours
 
 # Choices look at this many validation queries at most, and at no larger score matrix than this.
 MAX_CHOICE_QUERIES = 5_000
 MAX_CHOICE_SCORES = 100_000_000
-
-EASE_REGULARIZATION = (10.0, 50.0, 200.0, 500.0, 1000.0)
-EASE_DECAY = (0.8, 0.9, 0.95)
 
 _STATE_CACHE = "item-states.sqlite"
 _TEACHER_BATCH = 32
@@ -102,19 +109,16 @@ class RunModels:
         return states
 
     @functools.cached_property
-    def sequences(self) -> list[NDArray[np.int32]]:
-        """Training sequences of at most window + 1 events."""
-        return training_windows(self.data.train, self.window)
+    def corpus(self) -> Corpus:
+        """Training sequences of at most window + 1 events, with the weights of their events."""
+        return real_corpus(self.data, self.window)
 
     @functools.cached_property
-    def sequence_weights(self) -> list[NDArray[np.float32]]:
-        """What each event counts as a target, log2(1 + weight), in the shape of `sequences`.
-
-        The logarithm is that of implicit feedback (Hu, Koren and Volinsky, ICDM 2008): a song
-        played a thousand times says more than one played once, but not a thousand times more.
-        """
-        counts = [np.log2(1 + weights) for weights in self.data.train_weights]
-        return training_windows(counts, self.window)
+    def distillation_corpus(self) -> Corpus:
+        """The same, and synthetic histories, of which only the teacher's labels are learned."""
+        positions = self.config.distillation.synthetic_positions
+        neighbours = self.linear.neighbours()
+        return with_synthetic(self.corpus, neighbours, positions, self.window, self.seed)
 
     def _trained(
         self,
@@ -122,11 +126,13 @@ class RunModels:
         build: Callable[[], Model],
         settings: TrainSettings,
         key: Mapping[str, Any],
+        corpus: Corpus | None = None,
         labels: Labels | None = None,
         batch: int = 128,
     ) -> Model:
         """A trained model: a stage that keeps its weights and its training curve."""
-        torch.manual_seed(self.config.run.seed)
+        corpus = corpus or self.corpus
+        torch.manual_seed(self.seed)
         model = build()
         made = False
 
@@ -134,10 +140,10 @@ class RunModels:
             nonlocal made
             curve = fit(
                 model,
-                self.sequences,
+                corpus.sequences,
                 lambda m: self.ndcg(SequenceScorer(m, self.window, batch)),
                 settings,
-                weights=self.sequence_weights,
+                weights=corpus.weights,
                 labels=labels,
                 name=name,
             )
@@ -152,20 +158,10 @@ class RunModels:
         self.curves[name] = json.loads((folder / "curve.json").read_text(encoding="utf-8"))
         return model
 
-    def _student_training(self) -> TrainSettings:
-        student, distillation = self.config.student, self.config.distillation
-        return TrainSettings(
-            epochs=student.epochs,
-            patience=student.patience,
-            batch=student.batch,
-            sequences=student.sequences,
-            average=student.average,
-            learning_rate=student.learning_rate,
-            weight_decay=student.weight_decay,
-            teacher_weight=distillation.teacher_weight,
-            temperature=distillation.temperature,
-            seed=self.config.run.seed,
-        )
+    @property
+    def seed(self) -> int:
+        """Of every random choice of the run."""
+        return self.config.run.seed
 
     @property
     def shape(self) -> TowerShape:
@@ -176,26 +172,30 @@ class RunModels:
     @functools.cached_property
     def control(self) -> Student:
         """The student's shape and budget, trained with hard labels alone."""
-        dropout = self.config.student.control_dropout
+        control = self.config.control
         return self._trained(
             "control",
-            lambda: Student(self.data.items, self.shape, self.states, dropout),
-            self._student_training(),
-            self.stage_key("llm", "student"),
+            lambda: Student(self.data.items, self.shape, self.states, control.dropout),
+            hard_label_training(control, self.seed),
+            self._control_key("llm"),
         )
 
     @functools.cached_property
     def sasrec(self) -> SasRec:
         """SASRec over ids alone, trained by the same code."""
-        s = self.config.student
+        s, control = self.config.student, self.config.control
         return self._trained(
             "sasrec",
             lambda: SasRec(
-                self.data.items, s.width, s.blocks, s.heads, self.window, s.control_dropout
+                self.data.items, s.width, s.blocks, s.heads, self.window, control.dropout
             ),
-            self._student_training(),
-            self.stage_key("student"),
+            hard_label_training(control, self.seed),
+            self._control_key(),
         )
+
+    def _control_key(self, *sections: str, **more: Any) -> dict[str, Any]:
+        """Key of what depends on the student's shape, but not on how it is distilled."""
+        return self.stage_key(*sections, "control", shape=asdict(self.shape), **more)
 
     @functools.cached_property
     def teacher(self) -> Teacher:
@@ -219,74 +219,66 @@ class RunModels:
             batch=settings.batch,
             sequences=settings.sequences,
             learning_rate=settings.learning_rate,
-            seed=self.config.run.seed,
+            seed=self.seed,
         )
-        key = self.stage_key("llm", "student", "teacher")
+        key = self._control_key("llm", "teacher")
         return self._trained("teacher", build, training, key, batch=_TEACHER_BATCH)
 
     @functools.cached_property
-    def ease(self) -> ItemItem:
-        """EASE as published, regularisation by validation: the floor to fear."""
-        return self._linear[0]
-
-    @functools.cached_property
-    def recency_ease(self) -> ItemItem:
-        """EASE over histories whose older events count less, both by validation."""
-        return self._linear[1]
-
-    @functools.cached_property
-    def _linear(self) -> tuple[ItemItem, ItemItem]:
-        gram, dense = gram_matrix(self.data.train, self.data.items)
+    def linear(self) -> "Linear":
+        """EASE, and the linear model with recency and text that teaches."""
 
         def make(folder: Path) -> None:
-            figures = []
-            for regularization in EASE_REGULARIZATION:
-                weights = ease(gram, dense, self.data.items, regularization).weights
-                for decay in (1.0, *EASE_DECAY):
-                    model = ItemItem(weights, dense, self.data.items, decay)
-                    figures.append((self.ndcg(model), regularization, decay))
-            plain = max(f for f in figures if f[2] == 1.0)
-            chosen = {"ease": plain[1], "recency": max(figures)[1:], "validation": figures}
+            chosen = LinearModels(self.data).choose(self.ndcg)
             (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
 
-        folder = self.run.stage("ease", self.stage_key(), make)
+        folder = self.run.stage("linear", self.stage_key(), make)
         chosen = json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
-        regularization, decay = chosen["recency"]
-        return (
-            ease(gram, dense, self.data.items, chosen["ease"]),
-            ease(gram, dense, self.data.items, regularization, decay),
-        )
+        models = LinearModels(self.data)
+        plain, best = (LinearChoice(**chosen[name]) for name in ("ease", "linear"))
+        return Linear(models.model(plain), models.model(best), best)
+
+    @functools.cached_property
+    def blend_parts(self) -> dict[str, PositionScorer]:
+        """What is blended, by name: each listens to something that the others do not hear."""
+        teacher = SequenceScorer(self.teacher, self.window, _TEACHER_BATCH)
+        linear = self.linear.teaching
+        floor = score_floor(linear.scores(self.choices.histories))
+        return {
+            "teacher": Remembering(teacher),
+            "control": Remembering(SequenceScorer(self.control, self.window)),
+            "linear": linear,
+            "log_linear": LogScores(linear, floor),
+        }
 
     @functools.cached_property
     def blend(self) -> Blend:
-        """LLM teacher, control and recency EASE, weighted by likelihood on validation queries."""
-        teacher = SequenceScorer(self.teacher, self.window, _TEACHER_BATCH)
-        parts = (
-            Remembering(teacher),
-            Remembering(SequenceScorer(self.control, self.window)),
-            self.recency_ease,
-        )
+        """LLM teacher, control and linear model, weighted by what ranks best on validation."""
+        parts = self.blend_parts
 
         def make(folder: Path) -> None:
-            scores = [part.scores(self.choices.histories) for part in parts]
-            weights = fit_weights(scores, self.choices.histories, self.choices.targets)
+            scores = [part.scores(self.choices.histories) for part in parts.values()]
+            weights = choose_weights(scores, self.choices.histories, self.choices.targets)
             (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
-        folder = self.run.stage("blend", self.stage_key("llm", "student", "teacher"), make)
+        folder = self.run.stage("blend", self._control_key("llm", "teacher"), make)
         weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
-        return Blend(parts, tuple(weights))
+        return Blend(tuple(parts.values()), tuple(weights))
 
     @functools.cached_property
     def labels(self) -> Labels:
-        """The blend's scores at every training position; of its best items on large catalogues."""
-        limit = self.config.distillation.max_label_bytes
-        blend, sequences, items = self.blend, self.sequences, self.data.items
-        candidates = 0 if items <= FULL_CATALOGUE_ITEMS else self.config.distillation.candidates
+        """The blend's scores at every training position, real and synthetic."""
+        distillation, items = self.config.distillation, self.data.items
+        limit, candidates = distillation.max_label_bytes, distillation.labelled(items)
+        blend, sequences = Unseen(self.blend), self.distillation_corpus.sequences
+        more = {
+            "max_label_bytes": limit,
+            "candidates": candidates,
+            "synthetic": distillation.synthetic_positions,
+        }
         folder = self.run.stage(
             "labels",
-            self.stage_key(
-                "llm", "student", "teacher", max_label_bytes=limit, candidates=candidates
-            ),
+            self._control_key("llm", "teacher", **more),
             lambda folder: label(blend, sequences, items, folder, limit, candidates),
         )
         return open_labels(folder)
@@ -294,25 +286,53 @@ class RunModels:
     @functools.cached_property
     def student(self) -> AnyStudent:
         """The student, distilled from the blend."""
-        if self.config.student.preset == LLM:
-            return self._llm_student()
-        dropout = self.config.student.dropout
+        settings, distillation = self.config.student, self.config.distillation
+        training = distillation_training(settings, distillation, self.seed)
+        if settings.preset == LLM:
+            return self._llm_student(training)
         return self._trained(
             "student",
-            lambda: Student(self.data.items, self.shape, self.states, dropout),
-            distilling(self._student_training(), self.config.distillation),
-            self.stage_key("llm", "student", "teacher", "distillation"),
+            lambda: Student(self.data.items, self.shape, self.states, settings.dropout),
+            training,
+            self.student_key,
+            corpus=self.distillation_corpus,
             labels=self.labels,
         )
 
-    def _llm_student(self) -> LlmStudent:
+    def _llm_student(self, training: TrainSettings) -> LlmStudent:
         settings = self.config.llm_student
-        training = distilling(self._student_training(), self.config.distillation)
         return self._trained(
             "student",
             llm_student_builder(self.teacher, self.states, settings),
             llm_student_training(training, settings),
-            self.stage_key("llm", "student", "teacher", "distillation", "llm_student"),
+            self.student_key,
+            corpus=self.distillation_corpus,
             labels=self.labels,
             batch=_TEACHER_BATCH,
         )
+
+    @property
+    def student_key(self) -> dict[str, Any]:
+        """Key of the student, and of all that is made from it."""
+        own = ("llm_student",) if self.config.student.preset == LLM else ()
+        return self.stage_key("llm", "control", "student", "teacher", "distillation", *own)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The linear models of a run.
+
+    Attributes:
+        ease: EASE as published, regularisation by validation: the floor to fear.
+        teaching: With recency and text where validation prefers them.
+        choice: What validation preferred.
+    """
+
+    ease: ItemItem
+    teaching: ItemItem
+    choice: LinearChoice
+
+    def neighbours(self) -> Neighbours:
+        """Near items of every item, for synthetic histories."""
+        model = self.teaching
+        return Neighbours.from_weights(model.weights, model.dense, model.items)

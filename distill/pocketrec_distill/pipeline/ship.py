@@ -22,7 +22,6 @@ from pocketrec_distill.models.floors import interaction_counts
 from pocketrec_distill.models.item_tower import ItemTower
 from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
 from pocketrec_distill.pipeline.models import RunModels
-from pocketrec_distill.presets import LLM
 from pocketrec_distill.training.item_tower import fit_item_tower
 from pocketrec_runtime import (
     BundleContents,
@@ -123,8 +122,7 @@ class Shipping:
 
     def __init__(self, models: RunModels) -> None:
         self.models, self.data = models, models.data
-        own = ("llm_student",) if models.config.student.preset == LLM else ()
-        self.key = models.stage_key("llm", "student", "teacher", "distillation", *own)
+        self.key = models.student_key
 
     @functools.cached_property
     def towers(self) -> tuple[bytes, bytes]:

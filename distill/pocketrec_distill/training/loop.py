@@ -1,5 +1,6 @@
 """The training loop: a loss at every position, early stopping on validation."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +20,8 @@ from pocketrec_distill.training.windows import shuffled_batches
 
 GRADIENT_NORM = 1.0
 WARMUP_STEPS = 20
+# Where a cosine schedule ends, as a share of the highest step size.
+COSINE_END = 0.05
 # Scores of one step, positions times items: 160 MB each for logits, softmax and gradients.
 MAX_STEP_SCORES = 40_000_000
 
@@ -39,32 +42,55 @@ class Epoch:
 def _train_epoch(
     model: SequenceModel,
     optimiser: torch.optim.Optimizer,
-    warmup: torch.optim.lr_scheduler.LRScheduler,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
     examples: Examples,
+    batches: list[NDArray[np.int64]],
     *,
     averaged: "Averaged",
     settings: TrainSettings,
-    rng: np.random.Generator,
     name: str,
 ) -> float:
-    """One pass over the data; returns the mean loss."""
+    """One pass over the batches; returns the mean loss."""
     model.train()
     losses = []
-    lengths = [len(sequence) for sequence in examples.sequences]
-    with torch.no_grad():
-        columns = settings.step_columns(*model.item_vectors().shape)
-    batch = affordable_batch(settings.batch, max(lengths), columns)
-    batches = list(shuffled_batches(lengths, batch, rng, settings.sequences))
     for indices in progress(batches, label=name, unit="batch"):
         loss = batch_loss(model, examples, indices, settings)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
         optimiser.step()
-        warmup.step()
+        schedule.step()
         averaged.update()
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
+
+
+@torch.no_grad()
+def step_batch(model: SequenceModel, lengths: Sequence[int], settings: TrainSettings) -> int:
+    """Sequences per step, within every limit."""
+    batch = settings.batch
+    if settings.positions:
+        batch = min(batch, max(1, round(settings.positions / (np.mean(lengths) - 1))))
+    columns = settings.step_columns(*model.item_vectors().shape)
+    return affordable_batch(batch, max(lengths), columns)
+
+
+def step_size(settings: TrainSettings, steps: int) -> Callable[[int], float]:
+    """Share of the learning rate at each step from 0: a linear warm-up, then the schedule.
+
+    Args:
+        settings: See `TrainSettings.schedule`.
+        steps: Steps of all epochs together.
+    """
+
+    def share(step: int) -> float:
+        warm = min(1.0, (step + 1) / WARMUP_STEPS)
+        if settings.schedule == "constant":
+            return warm
+        done = min(1.0, step / max(1, steps))
+        return warm * (COSINE_END + (1 - COSINE_END) * 0.5 * (1 + math.cos(math.pi * done)))
+
+    return share
 
 
 def affordable_batch(batch: int, length: int, columns: int) -> int:
@@ -106,25 +132,25 @@ def fit(
     rng = np.random.default_rng(settings.seed)
     groups = model.parameter_groups(settings.learning_rate, settings.weight_decay)
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
-    warmup = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1.0, (step + 1) / WARMUP_STEPS)
-    )
+    lengths = [len(sequence) for sequence in sequences]
+    batch = step_batch(model, lengths, settings)
+    steps = settings.epochs * -(-min(len(lengths), settings.sequences or len(lengths)) // batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, step_size(settings, steps))
     check_labels(labels, settings)
     examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
     best, best_state = -1.0, _trained_state(model)
     for epoch in range(1, settings.epochs + 1):
-        label = f"{name} {epoch}/{settings.epochs}"
         loss = _train_epoch(
             model,
             optimiser,
-            warmup,
+            schedule,
             examples,
+            list(shuffled_batches(lengths, batch, rng, settings.sequences)),
             averaged=averaged,
             settings=settings,
-            rng=rng,
-            name=label,
+            name=f"{name} {epoch}/{settings.epochs}",
         )
         if not np.isfinite(loss):
             raise ConfigError(

@@ -23,7 +23,11 @@ from pocketrec_distill.training.losses import (
     sampled_hard_label_loss,
 )
 from pocketrec_distill.training.settings import TrainSettings
-from pocketrec_distill.training.sparse_labels import SparseBatch, SparseTeacherLabels
+from pocketrec_distill.training.sparse_labels import (
+    NO_CANDIDATE,
+    SparseBatch,
+    SparseTeacherLabels,
+)
 
 Labels = TeacherLabels | SparseTeacherLabels
 
@@ -34,7 +38,8 @@ class Examples:
 
     Attributes:
         sequences: Training sequences.
-        weights: Weight of each event; None where all are 1.
+        weights: Weight of each event; None where all are 1. Events of weight 0 are no targets:
+            of a synthetic history only the teacher's labels are learned.
         labels: Teacher scores, dense or sparse; None for hard labels alone.
         proposal: Where negatives are drawn from; None scores the whole catalogue in every step.
     """
@@ -70,6 +75,7 @@ def batch_loss(
     labels = examples.labels if settings.teacher_weight > 0 else None
     mask, found = (None, None) if labels is None else labels.batch(indices, known.sum(dim=1))
     labelled = None if mask is None else mask[known]
+    real = 1.0 if weights is None else float((weights > 0).float().mean())
     if examples.proposal is not None:
         hard, distance = _sampled(
             users, table, targets[known], weights, examples.proposal, labelled, found, settings
@@ -79,11 +85,40 @@ def batch_loss(
         hard = hard_label_loss(logits, targets[known], weights)
         distance = None
         if labelled is not None and found is not None and len(found):
-            distance = _full_distance(logits[labelled], found, settings)
+            seen = seen_items(inputs, known)[labelled]
+            unseen = logits[labelled].scatter(-1, seen, MASKED)
+            distance = _full_distance(unseen, _without(found, seen), settings)
     loss = hard
     if distance is not None:
-        loss = (1 - settings.teacher_weight) * hard + settings.teacher_weight * distance
+        loss = (1 - settings.teacher_weight) * real * hard + settings.teacher_weight * distance
     return loss if extra is None else loss + extra
+
+
+def seen_items(inputs: Tensor, known: Tensor) -> Tensor:
+    """What stands in the history at each position, int64 (known positions, longest).
+
+    It is never recommended, so that neither model's opinion of it counts in their distance.
+
+    Args:
+        inputs: Events int64 (sequences, longest), right-padded.
+        known: Which of them are positions, bool of the same shape.
+    """
+    longest = inputs.shape[1]
+    past = torch.ones(longest, longest, dtype=torch.bool, device=inputs.device).tril()
+    # Where nothing was seen yet stands the first event, which always was.
+    return torch.where(past, inputs[:, None, :], inputs[:, :1, None])[known]
+
+
+def _without(found: Tensor | SparseBatch, seen: Tensor) -> Tensor | SparseBatch:
+    """Labels without any mass on the items seen, int64 (positions, longest)."""
+    if isinstance(found, Tensor):
+        return found.scatter(-1, seen, MASKED)
+    old = (found.candidates[:, :, None] == seen[:, None, :]).any(dim=-1)
+    return SparseBatch(
+        found.candidates.masked_fill(old, NO_CANDIDATE),
+        found.logits.masked_fill(old, -torch.inf),
+        found.rest,
+    )
 
 
 def _full_distance(logits: Tensor, found: Tensor | SparseBatch, settings: TrainSettings) -> Tensor:

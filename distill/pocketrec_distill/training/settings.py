@@ -7,6 +7,8 @@ from pocketrec_distill.errors import ConfigError
 FULL_CATALOGUE_ITEMS = 50_000
 """Up to here every step scores every item; a larger catalogue is stood for by a closed set."""
 
+DEFAULT_CANDIDATES = 200
+SCHEDULES = ("constant", "cosine")
 LOSSES = ("auto", "kl", "closure", "ranking", "top-k")
 
 
@@ -17,8 +19,10 @@ class TrainSettings:
     Attributes:
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
-        batch: Sequences per step.
-        learning_rate: AdamW's step size after a short linear warm-up.
+        batch: Sequences per step at most.
+        positions: Positions per step at most, on average; 0 for no limit.
+        learning_rate: AdamW's highest step size, after a short linear warm-up.
+        schedule: "constant", or "cosine" down to a twentieth at the last epoch.
         weight_decay: AdamW's decay of matrices.
         teacher_weight: Share of the teacher's KL in the loss, 0 to 1; the rest is hard labels.
         temperature: Softens teacher and student in the KL.
@@ -36,12 +40,14 @@ class TrainSettings:
     epochs: int = 60
     patience: int = 6
     batch: int = 64
+    positions: int = 0
     learning_rate: float = 1e-3
+    schedule: str = "constant"
     weight_decay: float = 0.01
     teacher_weight: float = 0.9
     temperature: float = 1.0
     loss: str = "auto"
-    candidates: int = 100
+    candidates: int = DEFAULT_CANDIDATES
     own: int = 50
     samples: int = 1024
     sequences: int = 0
@@ -53,8 +59,15 @@ class TrainSettings:
         for name in (*positive, "candidates", "own", "samples"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.sequences < 0:
-            raise ConfigError(f"sequences is {self.sequences}; give 0 for all, or a limit above 0")
+        for name in ("sequences", "positions"):
+            if getattr(self, name) < 0:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; give 0 for no limit, or one above 0"
+                )
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(
+                f"schedule is {self.schedule!r}; choose one of {', '.join(SCHEDULES)}"
+            )
         if not 0 <= self.average < 1:
             raise ConfigError(f"average is {self.average}; it must be at least 0 and below 1")
         if not 0 <= self.teacher_weight <= 1:

@@ -105,7 +105,8 @@ def best_candidates(
     """The best `count` items of each row, best first, their scores, and the log sum of the others.
 
     Args:
-        scores: Teacher's scores float32 (positions, items); more items than `count`.
+        scores: Teacher's scores float32 (positions, items); more items than `count`. An item of
+            score -inf is no candidate.
         count: Candidates per position.
     """
     rows = np.arange(len(scores))[:, None]
@@ -116,6 +117,7 @@ def best_candidates(
     others = np.array(scores, dtype=np.float32)
     others[rows, best] = -np.inf
     rest = torch.logsumexp(torch.from_numpy(others), dim=1).numpy()
+    best = np.where(np.isfinite(scores[rows, best]), best, NO_CANDIDATE)
     return best.astype(np.int32), logits.astype(np.float16), rest
 
 

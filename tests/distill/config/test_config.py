@@ -18,6 +18,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
 from pocketrec_distill.presets import PRESETS, LlmStudentSettings
 from pocketrec_distill.settings import (
+    ControlSettings,
     DistillationSettings,
     LlmSettings,
     RunSettings,
@@ -41,8 +42,9 @@ CHANGED = DistillConfig(
     text=TextSettings(template="{title}\t({year}) \x7f 'quoted' # no comment"),
     llm=LlmSettings(model="C:\\models\\x", layer=4, max_tokens=8, precision="bf16"),
     teacher=TeacherSettings(width=8, rank=2, learning_rate=1e-05),
-    student=StudentSettings(preset="small", width=32, heads=4, kv_heads=2, dropout=0.0),
+    student=StudentSettings(preset="small", width=32, heads=4, kv_heads=2, dropout=0.2),
     llm_student=LlmStudentSettings(first=1, last=0, alignment=0.0),
+    control=ControlSettings(dropout=0.0, patience=2),
     distillation=DistillationSettings(teacher_weight=0.0, temperature=2.0, max_label_bytes=1 << 40),
     item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
     gate=GateSettings(enforce=False, retention=0.95, ease="fail", min_users=5),
@@ -146,9 +148,16 @@ def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
         ("[student]\nsequences = -1\n", r"\[student\] sequences is -1"),
         ("[teacher]\nsequences = -1\n", r"\[teacher\] sequences is -1"),
         ("[student]\ndropout = 1.5\n", r"\[student\] dropout is 1.5"),
-        ("[student]\ncontrol_dropout = -0.1\n", r"\[student\] control_dropout is -0.1"),
-        ("[student]\nheads = 3\n", r"\[student\] width 64 over 3 heads"),
+        ("[control]\ndropout = -0.1\n", r"\[control\] dropout is -0.1"),
+        ("[student]\nheads = 3\n", r"\[student\] width 128 over 3 heads"),
         ("[student]\nkv_heads = 3\n", r"\[student\] heads 2 does not divide by kv_heads 3"),
+        ("[student]\npositions = 0\n", r"\[student\] positions is 0"),
+        ("[control]\nepochs = 0\n", r"\[control\] epochs is 0"),
+        ("[distillation]\ncandidates = -1\n", r"\[distillation\] candidates is -1"),
+        (
+            "[distillation]\nsynthetic_positions = -5\n",
+            r"\[distillation\] synthetic_positions is -5",
+        ),
         ("[distillation]\nteacher_weight = 2\n", r"\[distillation\] teacher_weight is 2.0"),
         ("[distillation]\ntemperature = 0\n", r"\[distillation\] temperature is 0.0"),
         ("[item_tower]\nvocabulary = 20\n", r"\[item_tower\] vocabulary is 20"),
@@ -190,15 +199,15 @@ def test_a_setting_cannot_be_changed_later() -> None:
 
 def test_a_preset_gives_what_is_not_said(tmp_path: Path) -> None:
     small = load_config(written(tmp_path, "[student]\npreset = 'small'\nhidden = 96\n")).student
-    assert (small.width, small.blocks, small.heads, small.kv_heads) == (128, 3, 4, 4)
+    assert (small.width, small.blocks, small.heads, small.kv_heads) == (128, 2, 2, 2)
     assert small.hidden == 96
     nano = StudentSettings(preset="nano")
     assert (nano.width, nano.blocks, nano.heads, nano.kv_heads, nano.hidden) == (32, 1, 2, 1, 64)
 
 
-def test_the_default_preset_is_micro() -> None:
-    """What was the only student before there were presets."""
+def test_the_default_preset_is_small() -> None:
+    """Wide enough to hold what a linear model knows of a sparse catalogue."""
     plain = StudentSettings()
-    assert plain == StudentSettings(preset="micro", width=64, blocks=2, heads=2, hidden=128)
-    assert (plain.width, plain.kv_heads) == (64, 2)
+    assert plain == StudentSettings(preset="small", width=128, blocks=2, heads=2, hidden=256)
+    assert (plain.width, plain.kv_heads) == (128, 2)
     assert set(PRESETS) == {"nano", "micro", "small", "llm"}

@@ -35,7 +35,17 @@ hidden = 32
 epochs = 12
 batch = 16
 learning_rate = 1e-2
-control_dropout = 0.1
+dropout = 0.1
+
+[control]
+epochs = 12
+batch = 16
+learning_rate = 1e-2
+dropout = 0.1
+
+[distillation]
+candidates = 12
+synthetic_positions = 500
 
 [item_tower]
 vocabulary = 300

@@ -140,14 +140,16 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(
 ) -> None:
     place = finished.place
     config = tmp_path / "config.toml"
-    changed = place.config.read_text(encoding="utf-8") + "\n[distillation]\nteacher_weight = 0.5\n"
+    text = place.config.read_text(encoding="utf-8")
+    changed = text.replace("[distillation]\n", "[distillation]\nteacher_weight = 0.5\n")
+    assert changed != text
     config.write_text(changed, encoding="utf-8")
     run_dir = Path(shutil.copytree(place.run_dir, tmp_path / "run"))
     again = Workplace(place.interactions, place.items, config, tmp_path / "bundle", run_dir)
     said = again.distill("--json").stderr.splitlines()
     kept = {line.split(":")[0] for line in said if "kept" in line}
     made = {line.split(":")[0] for line in said if "peak memory" in line}
-    assert {"item-states", "control", "sasrec", "ease", "teacher", "blend", "labels"} == kept
+    assert {"item-states", "control", "sasrec", "linear", "teacher", "blend", "labels"} == kept
     assert {"student", "export", "quantize", "item-tower"} == made
 
 

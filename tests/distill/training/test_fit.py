@@ -13,11 +13,20 @@ import torch
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models import SequenceScorer, TowerShape
-from pocketrec_distill.models.base import SequenceModel
+from pocketrec_distill.models.base import SequenceModel, Unseen
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.training import TeacherLabels, TrainSettings, fit, loop, write_labels
-from pocketrec_distill.training.loop import Averaged, Examples, affordable_batch, batch_loss
+from pocketrec_distill.training.loop import (
+    COSINE_END,
+    WARMUP_STEPS,
+    Averaged,
+    Examples,
+    affordable_batch,
+    batch_loss,
+    step_batch,
+    step_size,
+)
 from pocketrec_distill.training.losses import full_catalogue_kl, hard_label_loss
 
 ITEMS, WINDOW = 12, 8
@@ -76,14 +85,14 @@ def test_learns_a_cycle(make: Callable[[], SequenceModel]) -> None:
 
 
 def test_learns_from_labels_alone(tmp_path: Path) -> None:
-    """The teacher knows the cycle backwards; the hard labels, which weigh nothing, do not."""
+    """The teacher leaves every second item out; the hard labels, which weigh nothing, do not."""
 
-    class Backwards:
+    class Leaping:
         def position_scores(self, sequences: Sequence[np.ndarray], newest: int) -> np.ndarray:
             events = np.concatenate([sequence[-newest:] for sequence in sequences])
-            return 8 * np.eye(ITEMS, dtype=np.float32)[(events - 1) % ITEMS]
+            return 8 * np.eye(ITEMS, dtype=np.float32)[(events + 2) % ITEMS]
 
-    write_labels(Backwards(), CYCLE, ITEMS, tmp_path, 1 << 20)
+    write_labels(Leaping(), CYCLE, ITEMS, tmp_path, 1 << 20)
     model = student()
     settings = TrainSettings(
         epochs=30, patience=30, batch=8, learning_rate=1e-2, teacher_weight=1.0
@@ -93,8 +102,9 @@ def test_learns_from_labels_alone(tmp_path: Path) -> None:
         model, CYCLE, scripted([epoch / 30 for epoch in range(30)]), settings, labels=labels
     )
     assert curve[-1].loss < 0.1
-    histories = [np.array([5], np.int32), np.array([9, 0], np.int32)]
-    assert SequenceScorer(model, WINDOW).scores(histories).argmax(axis=1).tolist() == [4, 11]
+    histories = [np.array([5], np.int32), np.array([9, 10], np.int32)]
+    unseen = Unseen(SequenceScorer(model, WINDOW)).scores(histories)
+    assert unseen.argmax(axis=1).tolist() == [7, 0]
 
 
 def test_the_loss_mixes_hard_labels_and_teacher() -> None:
@@ -112,12 +122,56 @@ def test_the_loss_mixes_hard_labels_and_teacher() -> None:
         of_0, of_1 = (model(table[None, events])[0] @ table.T for events in ([3, 1], [2]))
         hard = hard_label_loss(torch.cat((of_1, of_0)), torch.tensor([7, 1, 4]))
         teacher = torch.from_numpy(logits[[1, 0]].astype(np.float32))
-        kl = full_catalogue_kl(torch.stack((of_1[0], of_0[1])), teacher, 2.0)
+        # What was seen is never recommended, and has no place in the distance.
+        unseen = torch.stack((of_1[0], of_0[1])).clone()
+        for scores in (unseen, teacher):
+            scores[0, 2] = scores[1, [3, 1]] = -1e9
+        kl = full_catalogue_kl(unseen, teacher, 2.0)
     assert float(found) == pytest.approx(float(0.75 * hard + 0.25 * kl), rel=1e-5)
     with torch.inference_mode():
         examples = Examples(sequences, None, None)
         without = batch_loss(model, examples, np.array([1, 0]), settings)
     assert float(without) == pytest.approx(float(hard), rel=1e-5)
+
+
+def test_a_synthetic_history_teaches_by_its_labels_alone() -> None:
+    """Events of weight 0 are no targets, and do not make those of the real ones count more."""
+    model = student().eval()
+    sequences = [np.array([3, 1], np.int32), np.array([2, 7], np.int32)]
+    weights = [np.ones(2, np.float32), np.zeros(2, np.float32)]
+    logits = np.random.default_rng(0).normal(size=(2, ITEMS)).astype(np.float16)
+    labels = TeacherLabels(logits, np.array([0, 1, 2]))
+    settings = TrainSettings(teacher_weight=0.25)
+    with torch.inference_mode():
+        found = batch_loss(model, Examples(sequences, weights, labels), np.array([0, 1]), settings)
+        table = model.item_vectors()
+        scores = torch.cat([model(table[None, [item]])[0] @ table.T for item in (3, 2)])
+        hard = hard_label_loss(scores[:1], torch.tensor([1]))
+        unseen, teacher = scores.clone(), torch.from_numpy(logits.astype(np.float32))
+        for rows in (unseen, teacher):
+            rows[0, 3] = rows[1, 2] = -1e9
+        kl = full_catalogue_kl(unseen, teacher)
+        only = Examples(sequences[1:], weights[1:], None)
+        nothing = batch_loss(model, only, np.array([0]), settings)
+    assert float(found) == pytest.approx(float(0.75 * hard / 2 + 0.25 * kl), rel=1e-5)
+    assert float(nothing) == 0.0
+
+
+def test_a_cosine_ends_at_a_twentieth() -> None:
+    share = step_size(TrainSettings(schedule="cosine"), 1000)
+    assert share(0) == pytest.approx(1 / WARMUP_STEPS)
+    assert share(500) == pytest.approx((1 + COSINE_END) / 2)
+    assert share(1000) == share(2000) == pytest.approx(COSINE_END)
+    assert step_size(TrainSettings(), 1000)(999) == 1.0
+
+
+def test_long_histories_make_small_batches() -> None:
+    """40 positions of 20 each are two sequences; short ones are held by the batch itself."""
+    model, settings = student(), TrainSettings(batch=8, positions=40)
+    assert step_batch(model, [21] * 100, settings) == 2
+    assert step_batch(model, [3] * 100, settings) == 8
+    assert step_batch(model, [400] * 100, settings) == 1
+    assert step_batch(model, [21] * 100, TrainSettings(batch=8)) == 8
 
 
 def test_events_count_with_their_weights() -> None:

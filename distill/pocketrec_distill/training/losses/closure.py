@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pocketrec_distill.training.losses.full import LEAST_WEIGHT
+
 MASKED = -1e9
 """Log weight of what is left out; finite, so that no gradient becomes NaN."""
 
@@ -41,12 +43,13 @@ def sampled_hard_label_loss(
     Args:
         target_logits: Student's score of the item that came next, float32 (positions,).
         partition: From `log_partition`, the target included, float32 (positions,).
-        weights: Weight of each target's event, float32 (positions,), above 0; None is all equal.
+        weights: Weight of each target's event, float32 (positions,); 0 leaves an event
+            out, None is all equal.
     """
     losses = partition - target_logits
     if weights is None:
         return losses.mean()
-    return (losses * weights).sum() / weights.sum()
+    return (losses * weights).sum() / weights.sum().clamp_min(LEAST_WEIGHT)
 
 
 def closure_kl(

@@ -3,6 +3,9 @@
 from torch import Tensor
 from torch.nn import functional
 
+LEAST_WEIGHT = 1e-12
+"""A batch in which no event counts has a loss of 0 instead of NaN."""
+
 
 def hard_label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Weighted mean cross-entropy of the item that came next.
@@ -10,12 +13,13 @@ def hard_label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = No
     Args:
         logits: Student scores float32 (positions, items).
         targets: Item indices int64 (positions,).
-        weights: Weight of each target's event, float32 (positions,), above 0; None is all equal.
+        weights: Weight of each target's event, float32 (positions,); 0 leaves an event
+            out, None is all equal.
     """
     if weights is None:
         return functional.cross_entropy(logits, targets)
     losses = functional.cross_entropy(logits, targets, reduction="none")
-    return (losses * weights).sum() / weights.sum()
+    return (losses * weights).sum() / weights.sum().clamp_min(LEAST_WEIGHT)
 
 
 def full_catalogue_kl(logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:

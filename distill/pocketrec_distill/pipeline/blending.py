@@ -1,0 +1,79 @@
+"""What each part of the blend is worth, by the metric itself, on validation queries.
+
+Likelihood gives the weights a start, and the whole its temperature at the end. Alone it listens to
+the tail: a part that ranks the head best, but is silent on the rest, is worth less to it than it is
+to a list of ten.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.evaluation.metrics import ndcg_at
+from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.models.blend import fit_weights
+
+# What each weight may become, over the one of highest likelihood; 0 leaves a part out.
+FACTORS = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 5.0)
+ROUNDS = 4
+# A gain below this is noise, and no reason to move a weight.
+LEAST_GAIN = 2e-4
+
+
+def choose_weights(
+    scores: Sequence[Floats],
+    histories: Sequence[History],
+    targets: NDArray[np.integer],
+) -> tuple[float, ...]:
+    """Weights of the parts that rank best on these queries, scaled to be likely.
+
+    Coordinate search on NDCG@10 from the weights of highest likelihood, then one common factor by
+    likelihood, so that the softmax of the blend is calibrated.
+
+    Args:
+        scores: One float32 (queries, items) per part.
+        histories: Item indices seen before each query.
+        targets: What came next, (queries,).
+    """
+    start = fit_weights(scores, histories, targets)
+    if not any(start):
+        return start
+    leads = [_leads(part, histories, targets) for part in scores]
+    weights = _climb(np.array(start, dtype=np.float32), leads)
+    mixed = reduce(np.add, (w * part for w, part in zip(weights, scores, strict=True)))
+    (factor,) = fit_weights([mixed], histories, targets)
+    return tuple(float(factor * weight) for weight in weights)
+
+
+def _leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.integer]) -> Floats:
+    """How far each item's score is above the target's, (queries, items); -inf for seen ones."""
+    leads: Floats = scores - scores[np.arange(len(targets)), targets][:, None]
+    for row, (history, target) in enumerate(zip(histories, targets, strict=True)):
+        leads[row, history] = -np.inf
+        leads[row, target] = -np.inf
+    return leads
+
+
+def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.float32]:
+    """Coordinate search on NDCG@10: the best factor of each weight in turn."""
+
+    def value(weights: NDArray[np.float32]) -> float:
+        heard = [w * part for w, part in zip(weights, leads, strict=True) if w > 0]
+        return float(ndcg_at(1 + (reduce(np.add, heard) >= 0).sum(axis=1)).mean())
+
+    weights, best = start.copy(), value(start)
+    for _ in range(ROUNDS):
+        before = best
+        for place in np.flatnonzero(start):
+            tried = [weights.copy() for _ in FACTORS]
+            for moved, factor in zip(tried, FACTORS, strict=True):
+                moved[place] = start[place] * np.float32(factor)
+            found = [(value(moved), moved) for moved in tried if moved.any()]
+            highest, moved = max(found, key=lambda pair: pair[0])
+            if highest > best + LEAST_GAIN:
+                best, weights = highest, moved
+        if best == before:
+            break
+    return weights

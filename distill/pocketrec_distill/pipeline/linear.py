@@ -1,0 +1,96 @@
+"""Which linear models a run blends and fears: regularisation, recency and text, by validation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.models.base import Scorer
+from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
+from pocketrec_distill.models.tfidf import tfidf_matrix
+from pocketrec_distill.pipeline.dataset import Dataset
+
+REGULARIZATION = (10.0, 30.0, 100.0, 300.0, 1000.0)
+DECAY = (0.8, 0.9, 0.95)
+# What the texts weigh against behaviour, as shares of the regularisation.
+TEXT_SHARES = (0.05, 0.15, 0.4)
+
+
+@dataclass(frozen=True)
+class LinearChoice:
+    """Settings of one linear model and its validation NDCG@10.
+
+    Attributes:
+        ndcg: Validation NDCG@10.
+        regularization: EASE's.
+        decay: Weight of an event over that of the one after it.
+        text: Weight of the texts' gram matrix.
+    """
+
+    ndcg: float
+    regularization: float
+    decay: float = 1.0
+    text: float = 0.0
+
+
+class LinearModels:
+    """EASE and its variants over one data set."""
+
+    def __init__(self, data: Dataset) -> None:
+        self.data = data
+        self.gram, self.dense = gram_matrix(data.train, data.items)
+
+    def model(self, choice: LinearChoice) -> ItemItem:
+        """The model of a choice."""
+        return self._model(choice.regularization, choice.text, choice.decay)
+
+    def choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:
+        """The best plain EASE, and the best model with recency and text; see `chosen`.
+
+        Args:
+            ndcg: Validation NDCG@10 of a scorer.
+        """
+        tried = [
+            found
+            for regularization in REGULARIZATION
+            for found in self._tried(ndcg, regularization, 0.0)
+        ]
+        plain = max((c for c in tried if c.decay == 1), key=_worth)
+        best = max(tried, key=_worth)
+        for share in TEXT_SHARES:
+            tried += self._tried(ndcg, best.regularization, share * best.regularization)
+        with_text = max(tried, key=_worth)
+        if with_text.text:
+            # Texts make the gram matrix larger, so that more regularisation may pay.
+            tried += self._tried(ndcg, 2 * with_text.regularization, with_text.text)
+        best = max(tried, key=_worth)
+        return {
+            "ease": asdict(plain),
+            "linear": asdict(best),
+            "validation": [asdict(choice) for choice in tried],
+        }
+
+    def _tried(
+        self, ndcg: Callable[[Scorer], float], regularization: float, text: float
+    ) -> list[LinearChoice]:
+        """One inverse, measured with every decay."""
+        weights = self._model(regularization, text).weights
+        decays: Sequence[float] = (1.0, *DECAY)
+        models = (ItemItem(weights, self.dense, self.data.items, decay) for decay in decays)
+        return [LinearChoice(ndcg(model), regularization, model.decay, text) for model in models]
+
+    def _model(self, regularization: float, text: float, decay: float = 1.0) -> ItemItem:
+        gram = self.gram + text * self._text_gram() if text else self.gram
+        return ease(gram, self.dense, self.data.items, regularization, decay)
+
+    def _text_gram(self) -> NDArray[np.float64]:
+        """Cosines of the tf-idf vectors of the dense items."""
+        rows = tfidf_matrix([self.data.texts[item] for item in self.dense])
+        gram: NDArray[np.float64] = (rows @ rows.T).toarray().astype(np.float64)
+        return gram
+
+
+def _worth(choice: LinearChoice) -> float:
+    return choice.ndcg

@@ -1,0 +1,80 @@
+"""The blend's weights: what ranks best, not only what is likely."""
+
+import numpy as np
+import pytest
+
+from pocketrec_distill.evaluation.metrics import ndcg_at, rank_of_target
+from pocketrec_distill.models.base import Floats
+from pocketrec_distill.models.blend import fit_weights
+from pocketrec_distill.pipeline.blending import choose_weights
+
+ITEMS, QUERIES = 60, 2000
+
+
+def ndcg(scores: Floats, histories: list[np.ndarray], targets: np.ndarray) -> float:
+    ranks = [
+        rank_of_target(row, history, int(target))
+        for row, history, target in zip(scores, histories, targets, strict=True)
+    ]
+    return float(ndcg_at(np.array(ranks)).mean())
+
+
+@pytest.fixture
+def case() -> tuple[list[Floats], list[np.ndarray], np.ndarray]:
+    """A part that knows half of the targets well, one that knows all a little, and noise."""
+    rng = np.random.default_rng(0)
+    targets = rng.integers(1, ITEMS, QUERIES)
+    rows = np.arange(QUERIES)
+    histories = [np.array([0], np.int32)] * QUERIES
+    sharp = rng.normal(0, 0.3, (QUERIES, ITEMS)).astype(np.float32)
+    sharp[rows[::2], targets[::2]] += 3
+    broad = rng.normal(0, 1, (QUERIES, ITEMS)).astype(np.float32)
+    broad[rows, targets] += 1
+    noise = rng.normal(0, 1, (QUERIES, ITEMS)).astype(np.float32)
+    return [sharp, broad, noise], histories, targets
+
+
+def mixed(weights: tuple[float, ...], parts: list[Floats]) -> Floats:
+    return np.sum([w * part for w, part in zip(weights, parts, strict=True)], axis=0)
+
+
+def test_the_ranking_is_no_worse_than_that_of_likelihood_or_of_any_part(
+    case: tuple[list[Floats], list[np.ndarray], np.ndarray],
+) -> None:
+    parts, histories, targets = case
+    found = ndcg(mixed(choose_weights(parts, histories, targets), parts), histories, targets)
+    likely = ndcg(mixed(fit_weights(parts, histories, targets), parts), histories, targets)
+    assert found >= likely
+    assert found > max(ndcg(part, histories, targets) for part in parts)
+
+
+def test_what_only_disturbs_is_left_out(
+    case: tuple[list[Floats], list[np.ndarray], np.ndarray],
+) -> None:
+    parts, histories, targets = case
+    weights = choose_weights(parts, histories, targets)
+    assert weights[2] * parts[2].std() < 0.1 * weights[0] * parts[0].std()
+
+
+def test_the_scale_is_that_of_highest_likelihood(
+    case: tuple[list[Floats], list[np.ndarray], np.ndarray],
+) -> None:
+    parts, histories, targets = case
+    blended = mixed(choose_weights(parts, histories, targets), parts)
+    (factor,) = fit_weights([blended], histories, targets)
+    assert factor == pytest.approx(1.0, abs=0.02)
+
+
+def test_parts_without_opinion_have_no_weight() -> None:
+    flat = np.zeros((3, 4), np.float32)
+    histories = [np.array([0], np.int32)] * 3
+    assert choose_weights([flat, flat], histories, np.array([1, 2, 3])) == (0.0, 0.0)
+
+
+def test_the_history_is_no_rival() -> None:
+    """Item 0 scores highest by the good part, but stands in every history."""
+    good = np.array([[9, 2, 1], [9, 1, 2]], np.float32)
+    bad = -good
+    histories = [np.array([0], np.int32)] * 2
+    weights = choose_weights([good, bad], histories, np.array([1, 2]))
+    assert weights[0] > weights[1]

@@ -1,0 +1,94 @@
+"""The choice among linear models: by validation, with text where text helps."""
+
+import numpy as np
+import pytest
+
+from pocketrec_distill.evaluation.metrics import ndcg_at
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.models.base import Scorer
+from pocketrec_distill.models.floors import ItemItem
+from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.linear import LinearChoice, LinearModels
+
+ITEMS = 40
+
+
+def dataset(texts: list[str]) -> Dataset:
+    """Users stay in their group of four items; each has seen two and is asked for a third."""
+    rng = np.random.default_rng(0)
+    groups = [rng.permutation(4) + 4 * group for group in range(10) for _ in range(2)]
+    histories = [np.array(group[:2], np.int32) for group in groups]
+    targets = np.array([group[2] for group in groups], np.int64)
+    queries = QuerySet(histories, targets)
+    return Dataset(
+        item_ids=tuple(map(str, range(ITEMS))),
+        columns={"title": texts},
+        texts=texts,
+        train=histories,
+        train_weights=[np.ones(2, np.float32)] * len(histories),
+        validation=queries,
+        test=queries,
+        account={},
+    )
+
+
+def ndcg_of(data: Dataset, scorer: Scorer) -> float:
+    return float(ndcg_at(evaluate(scorer, data.validation).ranks).mean())
+
+
+@pytest.fixture
+def told() -> Dataset:
+    return dataset([f"group{item // 4} number{item}" for item in range(ITEMS)])
+
+
+def test_text_is_taken_where_it_helps(told: Dataset) -> None:
+    chosen = LinearModels(told).choose(lambda scorer: ndcg_of(told, scorer))
+    assert chosen["linear"]["text"] > 0
+    assert chosen["linear"]["ndcg"] > chosen["ease"]["ndcg"]
+
+
+def test_text_that_says_nothing_is_left_out() -> None:
+    data = dataset([f"word{item}" for item in range(ITEMS)])
+    chosen = LinearModels(data).choose(lambda scorer: ndcg_of(data, scorer))
+    assert chosen["linear"]["text"] == 0
+
+
+def test_the_floor_is_plain_ease(told: Dataset) -> None:
+    chosen = LinearModels(told).choose(lambda scorer: ndcg_of(told, scorer))
+    assert (chosen["ease"]["text"], chosen["ease"]["decay"]) == (0.0, 1.0)
+    plain = [c for c in chosen["validation"] if c["text"] == 0 and c["decay"] == 1]
+    assert chosen["ease"]["ndcg"] == max(c["ndcg"] for c in plain)
+
+
+def test_a_choice_makes_the_model_that_was_measured(told: Dataset) -> None:
+    models = LinearModels(told)
+    choice = LinearChoice(**models.choose(lambda scorer: ndcg_of(told, scorer))["linear"])
+    model = models.model(choice)
+    assert isinstance(model, ItemItem)
+    assert ndcg_of(told, model) == choice.ndcg
+
+
+def test_text_and_behaviour_by_the_closed_form(told: Dataset) -> None:
+    """B = I - P / diag(P) with P the inverse of behaviour + text + regularisation."""
+    models = LinearModels(told)
+    found = models.model(LinearChoice(0.0, regularization=3.0, text=2.0)).weights
+    seen = np.zeros((len(told.train), ITEMS))
+    for row, history in enumerate(told.train):
+        seen[row, history] = 1
+    words = np.zeros((ITEMS, ITEMS))
+    for first in range(ITEMS):
+        for second in range(ITEMS):
+            words[first, second] = _cosine(first, second)
+    inverse = np.linalg.inv(seen.T @ seen + 2 * words + 3 * np.eye(ITEMS))
+    expected = -inverse / np.diag(inverse)[None, :]
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def _cosine(first: int, second: int) -> float:
+    """Two words each: the group stands in 4 texts of 40, the number in one."""
+    group, number = np.log(41 / 5) + 1, np.log(41 / 2) + 1
+    length = group**2 + number**2
+    if first == second:
+        return 1.0
+    return group**2 / length if first // 4 == second // 4 else 0.0
