@@ -43,7 +43,7 @@ def fit_calibration(
     x, y = scores[:queries][unseen].astype(np.float64), labels[unseen].astype(np.float64)
     if len(x) == 0:
         return Calibration()
-    slope, intercept = _logistic(x, y)
+    slope, intercept = fit_logistic(x, y)
     if slope < _LEAST_SLOPE:
         # A slope of 0 or below would turn the ranking round: the scores then carry no probability,
         # and what is left is the base rate.
@@ -57,7 +57,7 @@ def _log_odds(y: NDArray[np.float64]) -> float:
     return float(np.log(rate / (1 - rate)))
 
 
-def _logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+def fit_logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and intercept of a logistic regression by Newton's method, lightly regularised."""
     centre, spread = float(x.mean()), float(x.std()) or 1.0
     z = (x - centre) / spread

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pocketrec_distill.clicks.settings import ClickSettings
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
@@ -22,6 +23,7 @@ from pocketrec_distill.settings import (
     TextSettings,
 )
 from pocketrec_distill.training.item_tower import ItemTowerSettings
+from pocketrec_distill.update.settings import UpdateSettings
 
 Section = TypeVar("Section")
 
@@ -41,6 +43,8 @@ class DistillConfig:
         llm_student: A student of the teacher's own blocks.
         distillation: What the student learns from the teacher.
         item_tower: The on-device text encoder.
+        clicks: Click models, for `distill --impressions`.
+        update: How `pocketrec update` learns new events.
         gate: When the student is good enough to be shipped.
     """
 
@@ -54,6 +58,8 @@ class DistillConfig:
     control: ControlSettings = field(default_factory=ControlSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     item_tower: ItemTowerSettings = field(default_factory=ItemTowerSettings)
+    clicks: ClickSettings = field(default_factory=ClickSettings)
+    update: UpdateSettings = field(default_factory=UpdateSettings)
     gate: GateSettings = field(default_factory=GateSettings)
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ PocketrecError
     DataError       a table that cannot be read or used
     SourceError     a model or data set that cannot be obtained
     ConfigError     a setting out of its bounds, or unknown
+    NotRecoverableError  a bundle whose student cannot be trained on
 """
 
 from pocketrec_runtime.errors import PocketrecError
@@ -19,3 +20,7 @@ class SourceError(PocketrecError, OSError):
 
 class ConfigError(PocketrecError, ValueError):
     """A setting is out of its bounds, unknown, or fits no data."""
+
+
+class NotRecoverableError(PocketrecError, ValueError):
+    """A bundle's user tower is none whose weights can be read back and trained on."""

@@ -18,7 +18,7 @@ from pocketrec_runtime.bundle import (
     verify_files,
     write_bundle,
 )
-from pocketrec_runtime.calibration import Calibration
+from pocketrec_runtime.calibration import Calibration, Curve
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta import CatalogueDelta, NewItem, make_delta, read_delta, write_delta
 from pocketrec_runtime.engine import Engine
@@ -50,6 +50,7 @@ __all__ = [
     "Cap",
     "Catalogue",
     "CatalogueDelta",
+    "Curve",
     "Deny",
     "Diversity",
     "Engine",

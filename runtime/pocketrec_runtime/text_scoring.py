@@ -31,7 +31,7 @@ def score_texts(
         source, reason = "popularity", "the history is empty; scored for the average reader"
         if unknown:
             reason = "nothing of the history is known; scored for the average reader"
-        vectors = _average_item(engine)[None]
+        vectors = average_item(engine)[None]
     shape = engine.manifest.model.item_tower
     bias = 0.0 if shape is None else shape.bias
     scores = candidates @ engine.user_vector(vectors) + np.float32(bias)
@@ -74,7 +74,7 @@ def _text(texts: Mapping[str, str], item_id: str) -> str:
     return text
 
 
-def _average_item(engine: "Engine") -> NDArray[np.float32]:
+def average_item(engine: "Engine") -> NDArray[np.float32]:
     """The mean item vector, each item by its popularity; by none where none is known."""
     popularity = engine.catalogue.popularity
     weights = popularity if popularity.sum() > 0 else np.ones_like(popularity)

@@ -18,7 +18,7 @@ def texts(tmp_path: Path) -> Path:
 
 def test_texts_are_scored_in_their_order(cli, texts) -> None:
     found = cli("score", GOLDEN, "--history", "1-3,1-4", "--texts", texts, "--json").json
-    assert found["schema"] == "pocketrec.score-texts/1"
+    assert found["schema"] == "pocketrec.score_texts/1"
     assert [item["item_id"] for item in found["items"]] == ["n1", "3"]
     expected = Engine.open(GOLDEN).score_texts(["1-3", "1-4"], ["Walk 11, deep ocean", "loud city"])
     assert [item["score"] for item in found["items"]] == [item.score for item in expected.items]

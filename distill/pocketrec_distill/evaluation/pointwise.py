@@ -174,18 +174,21 @@ class Scored:
 def summarise_clicks(scored: Scored, seed: int = 0) -> Mapping[str, object]:
     """The keys of `evaluate --impressions`, with a bootstrap interval over impressions.
 
-    `auc_weighted` is DIN's GAUC over users; `group_auc` is MIND's mean over impressions. The base
+    `group_auc` is MIND's mean over impressions, or over users where every impression has but one
+    label (`groups` says which); `group_auc_by_user_weighted` is DIN's GAUC over users. The base
     rate's log loss stands beside the model's: a model that is no better knows nothing.
 
     Raises:
-        DataError: No impression has both a click and a non-click.
+        DataError: No user has both a click and a non-click.
     """
-    impressions = group_auc(scored.scores, scored.labels, scored.impressions)
     users = group_auc(scored.scores, scored.labels, scored.users)
-    interval = mean_interval(impressions.values, seed)
+    by_impression = _some_group_has_both(scored.labels, scored.impressions)
+    groups = group_auc(scored.scores, scored.labels, scored.impressions) if by_impression else users
+    interval = mean_interval(groups.values, seed)
     rate = np.full(len(scored.labels), scored.labels.mean())
     return {
-        "group_auc": impressions.mean,
+        "groups": "impressions" if by_impression else "users",
+        "group_auc": groups.mean,
         "group_auc_ci95": [interval.low, interval.high],
         "group_auc_by_user_weighted": users.weighted,
         "auc": auc(scored.scores, scored.labels),
@@ -196,10 +199,17 @@ def summarise_clicks(scored: Scored, seed: int = 0) -> Mapping[str, object]:
         ),
         "click_rate": float(scored.labels.mean()),
         "mean_probability": float(scored.probabilities.mean()),
-        "impressions": len(impressions.values),
-        "impressions_without_both_labels": impressions.skipped,
+        "groups_measured": len(groups.values),
+        "groups_without_both_labels": groups.skipped,
         "candidates": len(scored.labels),
     }
+
+
+def _some_group_has_both(labels: NDArray[np.bool_], groups: NDArray[np.int64]) -> bool:
+    _, place = np.unique(groups, return_inverse=True)
+    shown = np.bincount(place)
+    clicked = np.bincount(place, weights=labels)
+    return bool(((clicked > 0) & (clicked < shown)).any())
 
 
 def _finite(values: ArrayLike, what: str) -> Floats:

@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from pocketrec_distill.export.fused import FusedUserTower
-from pocketrec_distill.models.item_tower import ItemTower
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.student import Student
 
 OPSET = 20
 
 
-def _export(
+def export_model(
     model: nn.Module,
     example: tuple[Any, ...],
     inputs: Sequence[str],
@@ -72,7 +71,7 @@ def export_user_tower(student: Student | LlmStudent) -> bytes:
     cache_shape = (2, shape.kv_heads, 5, shape.head_dim)
     past = [torch.zeros(cache_shape) for _ in range(2 * shape.blocks)]
     names = [f"{block}.{part}" for block in range(shape.blocks) for part in ("key", "value")]
-    return _export(
+    return export_model(
         FusedUserTower(student),
         (torch.zeros(2, 3, student.width), past),
         ["item_vectors", *(f"past_key_values.{name}" for name in names)],
@@ -81,10 +80,10 @@ def export_user_tower(student: Student | LlmStudent) -> bytes:
     )
 
 
-def export_item_tower(tower: ItemTower) -> bytes:
+def export_item_tower(tower: nn.Module) -> bytes:
     """The item tower: `token_ids` int64 (batch, tokens), 0 = padding -> `item_vector`."""
     batch, tokens = (torch.export.Dim(n) for n in ("batch", "tokens"))
-    return _export(
+    return export_model(
         tower,
         (torch.ones(2, 7, dtype=torch.int64),),
         ["token_ids"],

@@ -2,10 +2,7 @@
 
 import os
 import platform
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,7 @@ from pocketrec_distill.pipeline.measure import (
 )
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.ship import Shipping, Variant
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.report.schema import REPORT_SCHEMA
@@ -39,23 +37,6 @@ from pocketrec_runtime import BundleContents, Engine, write_bundle
 from pocketrec_runtime.bundle import assemble
 
 Metrics = dict[str, dict[str, RankingMetrics]]
-
-
-def say_on_stderr(line: str) -> None:
-    """One line for people, on standard error."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-@contextmanager
-def _run_root(path: Path | None) -> Iterator[Path]:
-    """`path`, or a temporary folder that is removed at the end."""
-    if path is not None:
-        path.mkdir(parents=True, exist_ok=True)
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="pocketrec-") as folder:
-        yield Path(folder)
 
 
 def distill(
@@ -94,7 +75,7 @@ def distill(
     if seed is not None:
         config = replace(config, run=replace(config.run, seed=seed))
     torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
-    with _run_root(run_dir) as root:
+    with run_root(run_dir) as root:
         data = prepare(interactions, items, config, say)
         run = RunDirectory(root, say)
         models = RunModels(data, config, run)

@@ -30,6 +30,17 @@ def write_report(report: Report, directory: Path) -> tuple[Path, Path]:
     return json_path, html_path
 
 
+def write_json(report: Report, path: Path) -> Path:
+    """Write any report as JSON, complete or not at all; returns `path`.
+
+    Raises:
+        OSError: the file system refused; an older report stands untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_atomic(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return path
+
+
 def _write_atomic(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

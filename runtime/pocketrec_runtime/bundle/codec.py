@@ -11,7 +11,7 @@ from pocketrec_runtime.bundle.contents import BundleContents
 from pocketrec_runtime.bundle.golden import Golden, GoldenQuery
 from pocketrec_runtime.bundle.manifest import Manifest
 from pocketrec_runtime.bundle.strict_json import Fields
-from pocketrec_runtime.calibration import Calibration
+from pocketrec_runtime.calibration import Calibration, Curve
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import BundleFormatError, InputError
 from pocketrec_runtime.packed import Column, ColumnValue, PackedIds, pack_column
@@ -131,7 +131,7 @@ def _decode_columns(data: bytes) -> dict[str, Column]:
 
 
 def _encode_calibration(calibration: Calibration) -> bytes:
-    return strict_json.dump(vars(calibration), names.CALIBRATION)
+    return strict_json.dump(calibration.as_dict(), names.CALIBRATION)
 
 
 def _decode_calibration(data: bytes) -> Calibration:
@@ -141,7 +141,15 @@ def _decode_calibration(data: bytes) -> Calibration:
         intercept=fields.number("intercept"),
         fitted_on=fields.text("fitted_on"),
         method=fields.text("method"),  # type: ignore[arg-type]  # Calibration checks the value
+        curve=_decode_curve(fields.fields("curve")) if fields.has("curve") else None,
     )
+
+
+def _decode_curve(fields: Fields) -> Curve:
+    scores, probabilities = fields.array("scores"), fields.array("probabilities")
+    if not all(type(value) in (int, float) for value in (*scores, *probabilities)):
+        raise BundleFormatError(f"{names.CALIBRATION} has a curve of something else than numbers")
+    return Curve(tuple(map(float, scores)), tuple(map(float, probabilities)))
 
 
 def _encode_golden(golden: Golden) -> bytes:

@@ -107,8 +107,12 @@ def fingerprint(files: Mapping[str, FileEntry]) -> str:
 
 def lowest_version(contents: BundleContents) -> str:
     """The first version that holds these contents, so that older readers open what they can."""
-    plain = contents.user_tower_gguf is None and contents.model.rows != "int4"
-    return "1.0" if plain else "1.1"
+    newer = (
+        contents.user_tower_gguf is not None
+        or contents.model.rows == "int4"
+        or contents.calibration.curve is not None
+    )
+    return "1.1" if newer else "1.0"
 
 
 def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manifest:

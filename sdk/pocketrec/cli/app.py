@@ -40,6 +40,7 @@ class LazyGroup(click.Group):
     COMMANDS: ClassVar[tuple[str, ...]] = (
         "demo",
         "distill",
+        "update",
         "recommend",
         "score",
         "evaluate",

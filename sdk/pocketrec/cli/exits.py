@@ -53,4 +53,9 @@ def _data_errors() -> tuple[type[Exception], ...]:
     errors = sys.modules.get("pocketrec_distill.errors")
     if errors is None:
         return ()
-    return (errors.ConfigError, errors.DataError, errors.SourceError)
+    return (
+        errors.ConfigError,
+        errors.DataError,
+        errors.NotRecoverableError,
+        errors.SourceError,
+    )

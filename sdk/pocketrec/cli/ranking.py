@@ -43,7 +43,7 @@ def emit_text_scores(
         document = answer.as_dict()
         for name, item in zip(names, document["items"], strict=True):
             item["item_id"] = name
-        emit_json("score-texts", document)
+        emit_json("score_texts", document)
         return
     rows = [
         [name, f"{item.score:.4f}", f"{item.probability:.4f}", text[:_SHOWN_CHARACTERS]]

@@ -21,3 +21,29 @@ def report_text(report: Mapping[str, Any]) -> str:
         )
     head = ["test split", "NDCG@10", "95% interval", "Recall@10", "MRR@10", "Coverage@10"]
     return f"{headline(report)}\n\n{table(head, rows)}\n"
+
+
+def click_report_text(report: Mapping[str, Any]) -> str:
+    """The click metrics of a run: out of fold on the training users, and on "valid"."""
+    out_of_fold = report["train_out_of_fold"]
+    rows = [
+        [f"{name}, out of fold", "", *(_figure(out_of_fold[name].get(key)) for key in _CLICKS)]
+        for name in ("teacher", "student")
+    ]
+    for name, title in (
+        ("valid_from_text", "bundle, valid, from text"),
+        ("valid_from_rows", "bundle, valid, from rows"),
+    ):
+        if name in report:
+            low, high = report[name]["group_auc_ci95"]
+            figures = (_figure(report[name].get(key)) for key in _CLICKS)
+            rows.append([title, f"{low:.4f}..{high:.4f}", *figures])
+    head = ["", "group AUC, 95%", "group AUC", "AUC", "log loss", "calibration error"]
+    return f"{table(head, rows)}\n"
+
+
+_CLICKS = ("group_auc", "auc", "log_loss", "expected_calibration_error")
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

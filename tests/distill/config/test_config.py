@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pocketrec_distill.clicks.settings import ClickSettings
 from pocketrec_distill.config import (
     DistillConfig,
     config_from_mapping,
@@ -27,6 +28,7 @@ from pocketrec_distill.settings import (
     TextSettings,
 )
 from pocketrec_distill.training.item_tower import ItemTowerSettings
+from pocketrec_distill.update.settings import UpdateSettings
 
 # No section as its default, and text that a careless writer would get wrong.
 CHANGED = DistillConfig(
@@ -47,6 +49,8 @@ CHANGED = DistillConfig(
     control=ControlSettings(dropout=0.0, patience=2),
     distillation=DistillationSettings(teacher_weight=0.0, temperature=2.0, max_label_bytes=1 << 40),
     item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
+    update=UpdateSettings(epochs=3, keep=0.9),
+    clicks=ClickSettings(encoder="x", width=32, folds=3),
     gate=GateSettings(enforce=False, retention=0.95, ease="fail", min_users=5),
 )
 
@@ -163,6 +167,9 @@ def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
         ("[item_tower]\nvocabulary = 20\n", r"\[item_tower\] vocabulary is 20"),
         ("[item_tower]\nwidth = 30\nblocks = 0\n", r"\[item_tower\] blocks is 0"),
         ("[item_tower]\nwidth = 6\n", r"\[item_tower\] width is 6"),
+        ("[update]\nkeep = 2.0\n", r"\[update\] keep is 2.0; give 0 to 1"),
+        ("[clicks]\nfolds = 1\n", r"\[clicks\] folds is 1; give at least 2"),
+        ("[clicks]\nteacher_weight = 2.0\n", r"\[clicks\] teacher_weight is 2.0"),
         ("[gate]\ncontrol = 'no'\n", r"\[gate\] control is 'no'; choose fail, warn or off"),
         ("[gate]\nenforce = 1\n", r"\[gate\] enforce is 1; it must be of type bool"),
         ("[run\n", "is no TOML file"),

@@ -118,7 +118,8 @@ def test_summary_names_what_it_counted() -> None:
         users=np.array([7, 7, 7, 7, 8]),
     )
     found = summarise_clicks(scored)
-    assert (found["impressions"], found["impressions_without_both_labels"]) == (1, 2)
+    assert (found["groups"], found["groups_measured"]) == ("impressions", 1)
+    assert found["groups_without_both_labels"] == 2
     assert (found["group_auc"], found["group_auc_ci95"]) == (1.0, [1.0, 1.0])
     # User 7: clicks at 2 and 3, others at 1 and 0; user 8 has one label.
     assert found["group_auc_by_user_weighted"] == 1.0

@@ -60,10 +60,7 @@ def mind(folder: Path, settings: DataSettings) -> Published:
             "subfolders train, valid, dev or NAME_train, NAME_valid, NAME_dev"
         )
     notes: list[str] = []
-    rows: dict[str, list[str]] = {}
-    for path in news_files:
-        for row in _news(path, settings.encoding, notes):
-            rows.setdefault(row[0], [row[0], row[3], row[1], row[2], row[4]])
+    items = news_table(news_files, settings.encoding, notes)
     parts = {
         part: impressions_of(path, settings.encoding, notes) for part, path in behaviors.items()
     }
@@ -73,8 +70,20 @@ def mind(folder: Path, settings: DataSettings) -> Published:
     )
     columns = replace(settings, user="user_id", item="news_id", time="timestamp",
                       item_id="news_id", title="title")  # fmt: skip
-    items = table_of(_SHOWN, list(rows.values()))
     return Published("mind", clicks(parts["train"]), items, columns, parts, tuple(notes))
+
+
+def news_table(paths: Sequence[Path], encoding: str, notes: list[str]) -> "pa.Table":
+    """Items of `news.tsv` files: news_id, title, category, subcategory, abstract; the first counts.
+
+    Raises:
+        DataError: A file is malformed.
+    """
+    rows: dict[str, list[str]] = {}
+    for path in paths:
+        for row in _news(path, encoding, notes):
+            rows.setdefault(row[0], [row[0], row[3], row[1], row[2], row[4]])
+    return table_of(_SHOWN, list(rows.values()))
 
 
 def _news(path: Path, encoding: str, notes: list[str]) -> list[list[str]]:

@@ -8,16 +8,19 @@ from pocketrec.cli.exits import ExitCode
 from pocketrec.cli.extras import require_extra
 from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, json_option
 from pocketrec.cli.output import emit, emit_json, say
-from pocketrec.cli.reporting import report_text
+from pocketrec.cli.reporting import click_report_text, report_text
 from pocketrec.cli.threads import let_threads_sleep
+from pocketrec_runtime.errors import InputError
 
 
 @click.command("distill", short_help="Train, distil, quantize and write a bundle.")
 @click.option(
-    "--interactions",
-    required=True,
+    "--interactions", type=INPUT_PATH, help="Table of interactions, or a data set's folder."
+)
+@click.option(
+    "--impressions",
     type=INPUT_PATH,
-    help="Table of interactions, or a data set's folder.",
+    help="Clicks and non-clicks instead: MIND's behaviors.tsv, or a data set's folder.",
 )
 @click.option("--items", type=INPUT_PATH, help="Table of items with their text.")
 @click.option("--out", required=True, type=OUTPUT_PATH, help="The bundle: a folder, or NAME.zip.")
@@ -27,7 +30,8 @@ from pocketrec.cli.threads import let_threads_sleep
 @json_option
 def command(
     *,
-    interactions: Path,
+    interactions: Path | None,
+    impressions: Path | None,
     items: Path | None,
     out: Path,
     config_path: Path | None,
@@ -45,15 +49,25 @@ def command(
     goes there too, as report.json and report.html; without --run-dir into a folder NAME-report
     beside the bundle.
 
+    With --impressions the bundle says whether a user will click: it scores new items from text
+    (pocketrec score --texts); the settings are [clicks], and the report is click-report.json.
+
     A student that fails the gate ([gate] in the settings) ends with exit code 7; its bundle is
     written beside --out, as NAME.failed, and what stood at --out stays.
     """
     require_extra("distill")
     let_threads_sleep()
+    if (interactions is None) == (impressions is None):
+        raise InputError("give either --interactions or --impressions")
+    reports = run_dir or out.with_name(f"{out.stem}-report")
+    if impressions is not None:
+        clicks(impressions, items, out, config_path, run_dir, seed, reports, as_json=as_json)
+        return ExitCode.OK
     from pocketrec_distill.config import load_config
     from pocketrec_distill.pipeline import distill
     from pocketrec_distill.report import write_report
 
+    assert interactions is not None  # noqa: S101  (one of the two was given)
     report = distill(
         interactions,
         items,
@@ -62,7 +76,7 @@ def command(
         run_dir=run_dir,
         seed=seed,
     )
-    _, page = write_report(report, run_dir or out.with_name(f"{out.stem}-report"))
+    _, page = write_report(report, reports)
     gate = report.get("gate", {})
     failed = gate.get("enforced") and not gate["passed"]
     if as_json:
@@ -73,3 +87,29 @@ def command(
     if failed:
         say(f"Gate failed; {out} was left as it was.")
     return ExitCode.QUALITY if failed else ExitCode.OK
+
+
+def clicks(
+    impressions: Path,
+    items: Path | None,
+    out: Path,
+    config_path: Path | None,
+    run_dir: Path | None,
+    seed: int | None,
+    reports: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Learn from impressions, and print the click metrics."""
+    from pocketrec_distill.config import load_config
+    from pocketrec_distill.pipeline.impressions import distill_clicks
+    from pocketrec_distill.report.write import write_json
+
+    config = load_config(config_path, seed=seed)
+    report = distill_clicks(impressions, items, out, config=config, run_dir=run_dir)
+    path = write_json(report, reports / "click-report.json")
+    if as_json:
+        emit_json("click_report", report)
+        return
+    emit(click_report_text(report))
+    emit(f"bundle  {out}\nreport  {path}")

@@ -8,15 +8,28 @@ import click
 from pocketrec.cli.extras import require_extra
 from pocketrec.cli.options import INPUT_PATH, bundle_argument, json_option
 from pocketrec.cli.output import emit, emit_json, table
+from pocketrec_runtime.errors import InputError
 
 
 @click.command("evaluate", short_help="Measure a bundle on interactions.")
 @bundle_argument()
 @click.option(
-    "--interactions",
-    required=True,
+    "--interactions", type=INPUT_PATH, help="Table of interactions, or a data set's folder."
+)
+@click.option(
+    "--impressions",
     type=INPUT_PATH,
-    help="Table of interactions, or a data set's folder.",
+    help="Clicks and non-clicks instead: MIND's behaviors.tsv, or a data set's folder.",
+)
+@click.option(
+    "--items",
+    type=INPUT_PATH,
+    help="With --impressions: items with their text; candidates are then scored from text alone.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["train", "valid"]),
+    help="With --impressions: the part of a data set's folder.  [default: valid in a folder]",
 )
 @click.option(
     "--split",
@@ -25,24 +38,56 @@ from pocketrec.cli.output import emit, emit_json, table
     show_default=True,
     help="Which events are held out.",
 )
-@click.option("--config", "config_path", type=INPUT_PATH, help="TOML file; its [data] is used.")
+@click.option(
+    "--config", "config_path", type=INPUT_PATH, help="TOML file; its [data] and [text] are used."
+)
 @json_option
 def command(
-    bundle: Path, interactions: Path, split: str, config_path: Path | None, as_json: bool
+    *,
+    bundle: Path,
+    interactions: Path | None,
+    impressions: Path | None,
+    items: Path | None,
+    part: str | None,
+    split: str,
+    config_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Rank the whole catalogue of BUNDLE for every held-out event and print the metrics.
 
     It is the bundle that is measured, through the device runtime: what a user would get. Items of
     the history are excluded, and an event that repeats one of them is not evaluated.
+
+    With --impressions it is measured how well clicks are told from non-clicks: group AUC, AUC, log
+    loss and calibration error.
     """
     require_extra("distill")
+    if (interactions is None) == (impressions is None):
+        raise InputError("give either --interactions or --impressions")
     from pocketrec_distill.config import load_config
+
+    config = load_config(config_path)
+    if impressions is not None:
+        from pocketrec_distill.evaluation.clicks import evaluate_clicks
+
+        chosen = part or ("valid" if impressions.is_dir() else "train")
+        clicks = evaluate_clicks(bundle, impressions, items, chosen, config)
+        if as_json:
+            emit_json("evaluate_clicks", clicks)
+            return
+        _emit(clicks)
+        return
     from pocketrec_distill.evaluation.bundle import evaluate_bundle
 
-    measured = evaluate_bundle(bundle, interactions, split, load_config(config_path).data)
+    assert interactions is not None  # noqa: S101  (one of the two was given)
+    measured = evaluate_bundle(bundle, interactions, split, config.data)
     if as_json:
         emit_json("evaluate", measured)
         return
+    _emit(measured)
+
+
+def _emit(measured: dict[str, Any]) -> None:
     emit(table(["metric", "value"], [[key, _plain(value)] for key, value in measured.items()]))
 
 

@@ -1,0 +1,269 @@
+"""`update`: a bundle and new events in, a better bundle and a report on what it forgot out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
+from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.export import export_user_tower
+from pocketrec_distill.export.gguf import export_gguf
+from pocketrec_distill.llm.text import TextTemplate
+from pocketrec_distill.models.base import Scorer, SequenceScorer
+from pocketrec_distill.models.student import Student
+from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.pipeline.prepare import shown_columns
+from pocketrec_distill.pipeline.run_root import say_on_stderr
+from pocketrec_distill.update.continual import Lessons, learn
+from pocketrec_distill.update.data import (
+    MIN_OLD_EVENTS,
+    Events,
+    UpdateTables,
+    arrange,
+    queries_of,
+    read_tables,
+)
+from pocketrec_distill.update.recover import check_recovered, recovered_student
+from pocketrec_distill.update.replay import made_up_histories
+from pocketrec_distill.version import VERSION
+from pocketrec_runtime import (
+    BundleContents,
+    Catalogue,
+    Engine,
+    quantize_rows,
+    read_bundle,
+    record_golden,
+    write_bundle,
+)
+from pocketrec_runtime.bundle import Bundle, assemble
+
+UPDATE_SCHEMA = "pocketrec.update/1"
+_MADE_UP_EVENTS = 12
+_MADE_UP_QUERIES = 1_000
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """NDCG@10 of the same users before and after."""
+
+    before: RankingMetrics
+    after: RankingMetrics
+
+    def as_dict(self) -> dict[str, Any]:
+        """Both, their paired difference and ratio with 95% intervals."""
+        difference = paired_difference(self.after.ndcg, self.before.ndcg)
+        kept = ratio(self.after.ndcg, self.before.ndcg)
+        return {
+            "before": summarise(self.before),
+            "after": summarise(self.after),
+            "difference": difference.as_dict(),
+            "ratio": kept.as_dict(),
+        }
+
+
+def update_bundle(
+    bundle: Path,
+    interactions: Path,
+    items: Path | None,
+    out: Path,
+    *,
+    replay: Path | None = None,
+    config: DistillConfig,
+    say: Callable[[str], None] = say_on_stderr,
+) -> dict[str, Any]:
+    """Teach a bundle new events and new items, and measure what it learned and forgot.
+
+    The student comes back from the bundle itself. A new item starts with the vector that the
+    bundle's item tower makes of its text (without a tower, with the mean vector), and is learned
+    from there. Old knowledge is kept by KD from the student as it was, on replayed events, or on
+    histories made up from that student where there are none.
+
+    Args:
+        bundle: The bundle to update; it stays as it is.
+        interactions: New events.
+        items: Texts of new items.
+        out: Where the updated bundle goes.
+        replay: Old events, by which old users are replayed and measured.
+        config: `[update]`, `[data]`, `[text]` and the seed and threads of `[run]` count.
+        say: Called with one line per step.
+
+    Returns:
+        The report, `pocketrec.update/1` of docs/update.md.
+
+    Raises:
+        BundleError: The bundle is refused, or the new one cannot be written.
+        NotRecoverableError: The bundle's tower is none that can be trained on.
+        DataError: A table cannot be read, or holds nothing to learn from.
+    """
+    started = time.perf_counter()
+    torch.set_num_threads(config.run.threads or torch.get_num_threads())
+    parent = read_bundle(bundle)
+    contents, seed = parent.contents, config.run.seed
+    tables = read_tables(contents.catalogue, interactions, items, replay, config)
+    events = arrange(tables, contents.model.window, seed)
+    new_vectors = _new_vectors(parent, tables, config)
+    student = recovered_student(contents, new_vectors, config.update.dropout)
+    check_recovered(student, contents)
+    say(f"update: {len(tables.new):,} new events, {len(new_vectors):,} new items")
+    made_up = not events.replay
+    if made_up:
+        events = _with_made_up(events, student, contents, config)
+    before = SequenceScorer(recovered_student(contents, new_vectors, 0.0), contents.model.window)
+    measured_before = {name: _measured(before, queries) for name, queries in _tests(events)}
+    lessons = Lessons(events.sequences, events.targets, events.replay, made_up, tables.known)
+    curve = learn(
+        student, lessons, lambda s: _choice(s, events, contents.model.window), config.update, seed
+    )
+    taken = max(curve, key=lambda e: (_allowed(e.old, curve[0].old, config), e.new, -e.epoch))
+    updated = _contents(parent, student, tables, events)
+    scorer = EngineScorer(Engine(assemble(updated)))
+    measures = {
+        name: Measures(measured_before[name], _measured(scorer, queries)).as_dict()
+        for name, queries in _tests(events)
+    }
+    told = "histories made up from the old student" if made_up else "old users"
+    metrics = {"task": "update", "old_measured_on": told, **measures}
+    manifest = write_bundle(out, replace(updated, metrics=metrics))
+    Engine.open(out)
+    return {
+        "schema": UPDATE_SCHEMA,
+        "parent": parent.manifest.fingerprint,
+        "model": manifest.fingerprint,
+        "lineage": list(updated.provenance["lineage"]),
+        **measures,
+        "old_measured_on": told,
+        "new_events": len(tables.new),
+        "new_items": len(new_vectors),
+        "epoch": taken.epoch,
+        "curve": [asdict(epoch) for epoch in curve],
+        "bundle_bytes": manifest.size_bytes,
+        "seconds": time.perf_counter() - started,
+        "config": config.as_dict(),
+    }
+
+
+def _allowed(old: float, start: float, config: DistillConfig) -> bool:
+    return old >= config.update.keep * start
+
+
+def _new_vectors(parent: Bundle, tables: UpdateTables, config: DistillConfig) -> Floats:
+    """Vectors of the items beyond the catalogue, float32 (new, width)."""
+    engine = Engine(parent)
+    new = tables.items.item_ids[tables.known :]
+    if not new:
+        return np.empty((0, parent.contents.model.width), np.float32)
+    if parent.contents.item_tower is None:
+        mean = parent.contents.catalogue.vectors.mean(axis=0, keepdims=True)
+        return np.repeat(mean, len(new), axis=0)
+    columns = {name: values[tables.known :] for name, values in tables.items.columns.items()}
+    return engine.encode_items(TextTemplate(config.text.template).render(new, columns))
+
+
+def _with_made_up(
+    events: Events, student: Student, contents: BundleContents, config: DistillConfig
+) -> Events:
+    """The events with histories of the old student's own as replay and as old queries."""
+    count = min(config.update.made_up, 4 * len(events.sequences) + 100)
+    length = max(MIN_OLD_EVENTS, min(_MADE_UP_EVENTS, contents.model.window + 1))
+    drawn = made_up_histories(
+        student, contents.catalogue.popularity, count + _MADE_UP_QUERIES, length, config.run.seed
+    )
+    asked = [(history[:-1], int(history[-1])) for history in drawn[:_MADE_UP_QUERIES]]
+    return replace(
+        events,
+        replay=drawn[_MADE_UP_QUERIES:],
+        old_validation=queries_of(asked[::2]),
+        old_test=queries_of(asked[1::2]),
+    )
+
+
+def _tests(events: Events) -> list[tuple[str, QuerySet]]:
+    """The queries that are touched once, where there are some."""
+    named = (("new", events.new_test), ("old", events.old_test))
+    return [(name, queries) for name, queries in named if len(queries)]
+
+
+def _measured(scorer: Scorer, queries: QuerySet) -> RankingMetrics:
+    return evaluate(scorer, queries)
+
+
+def _choice(student: Student, events: Events, window: int) -> tuple[float, float]:
+    scorer = SequenceScorer(student, window)
+
+    def ndcg(queries: QuerySet) -> float:
+        return float(evaluate(scorer, queries).ndcg.mean()) if len(queries) else 0.0
+
+    return ndcg(events.new_validation), ndcg(events.old_validation)
+
+
+def _contents(
+    parent: Bundle, student: Student, tables: UpdateTables, events: Events
+) -> BundleContents:
+    contents = parent.contents
+    with torch.inference_mode():
+        vectors = np.ascontiguousarray(student.item_vectors().numpy())
+    stored, scales = quantize_rows(vectors) if contents.model.rows == "int8" else (vectors, None)
+    old = contents.catalogue
+    tower = contents.model.item_tower
+    added = len(vectors) - tables.known
+    catalogue = Catalogue(
+        ids=tables.items.item_ids,
+        rows=stored,
+        scales=scales,
+        bias=np.concatenate(
+            (old.bias, np.full(added, 0.0 if tower is None else tower.bias, np.float32))
+        ),
+        popularity=_popularity(old.popularity, events.counts, tables.old is not None),
+        columns=_columns(old, tables),
+    )
+    lineage = [*parent.manifest.provenance.get("lineage", []), parent.manifest.fingerprint]
+    gguf = contents.user_tower_gguf
+    updated = replace(
+        contents,
+        model=replace(contents.model, items=len(vectors)),
+        catalogue=catalogue,
+        user_tower=export_user_tower(student),
+        user_tower_gguf=None if gguf is None else export_gguf(student, contents.model.window),
+        provenance={
+            **parent.manifest.provenance,
+            "pocketrec": VERSION,
+            "parent": parent.manifest.fingerprint,
+            "lineage": lineage,
+            "updated_with": {"events": len(tables.new), "items": added},
+        },
+    )
+    return record_golden(updated, [list(query.history) for query in contents.golden.queries])
+
+
+def _popularity(old: Floats, counts: NDArray[np.int64], replayed: bool) -> Floats:
+    """Shares with the new events in them.
+
+    With the old events the counts say it. Without, the old shares and those of the new events
+    count alike: what is new shows what is wanted now, and nobody knows how many events were old.
+    """
+    shares = counts / max(1, counts.sum())
+    if not replayed and old.sum() > 0:
+        shares = (shares + np.concatenate((old, np.zeros(len(counts) - len(old))))) / 2
+    found: Floats = (shares / max(shares.sum(), 1e-12)).astype(np.float32)
+    return found
+
+
+def _columns(old: Catalogue, tables: UpdateTables) -> dict[str, list[Any]]:
+    """The catalogue's columns, with what is known of the new items."""
+    shown = shown_columns(tables.items)
+    empty = [None] * len(tables.items.item_ids)
+    return {
+        name: [*values, *shown.get(name, empty)[tables.known :]]
+        for name, values in old.columns.items()
+    }

@@ -1,0 +1,1 @@
+"""Continual learning: a bundle that learns new events and items without the full pipeline."""

@@ -1,0 +1,192 @@
+"""New and old events of an update, in terms of the bundle's catalogue and the items beyond it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.data import clean
+from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.data.interactions import Interactions
+from pocketrec_distill.data.items import ItemTable
+from pocketrec_distill.errors import DataError
+from pocketrec_distill.models.base import History
+from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.training.windows import training_windows
+from pocketrec_runtime import Catalogue
+
+MEASURED_SHARE = 0.2
+MAX_QUERIES = 5_000
+# A query of an old user needs something before it.
+MIN_OLD_EVENTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class UpdateTables:
+    """What an update reads.
+
+    Attributes:
+        new: New interactions.
+        old: Old interactions to be replayed, or None.
+        items: The catalogue's items in their order, then the new ones with what is known of them.
+        known: How many of them the catalogue holds.
+    """
+
+    new: Interactions
+    old: Interactions | None
+    items: ItemTable
+    known: int
+
+
+def read_tables(
+    catalogue: Catalogue,
+    interactions: Path,
+    items: Path | None,
+    replay: Path | None,
+    config: DistillConfig,
+) -> UpdateTables:
+    """Read and clean the tables of an update.
+
+    Every item of `items` that the catalogue does not hold is new, and so is every item of the new
+    interactions. Old interactions of items that the catalogue does not hold are left out.
+
+    Raises:
+        DataError: A table cannot be read or mapped, or no interaction is left.
+    """
+    inputs = read_inputs(interactions, items, config.data)
+    given, _ = catalogue_of(inputs)
+    new, _ = clean(inputs.interactions, inputs.settings, frozenset(given.item_ids))
+    ids = tuple(catalogue.ids)
+    there = set(ids)
+    listed = given.item_ids if inputs.items is not None else ()
+    added = [item for item in (*listed, *new.item_ids) if item not in there]
+    wanted = (*ids, *dict.fromkeys(added))
+    old = None
+    if replay is not None:
+        earlier = read_inputs(replay, None, config.data)
+        old, _ = clean(earlier.interactions, earlier.settings, frozenset(ids))
+        old = _of_items(old, there)
+    return UpdateTables(new, old, given.extended(wanted).selected(wanted), len(ids))
+
+
+def _of_items(interactions: Interactions, kept: set[str]) -> Interactions:
+    """The interactions with items of `kept`; codes stay as they are.
+
+    Raises:
+        DataError: None is left.
+    """
+    inside = np.array([item in kept for item in interactions.item_ids], dtype=np.bool_)
+    rows = inside[interactions.items]
+    if not rows.any():
+        raise DataError("no replayed interaction has an item of the bundle; is it the right table?")
+    return Interactions(
+        interactions.user_ids,
+        interactions.item_ids,
+        interactions.users[rows],
+        interactions.items[rows],
+        interactions.times[rows],
+        interactions.weights[rows],
+        interactions.events[rows],
+        interactions.event_names,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Events of an update by what they are for.
+
+    Attributes:
+        sequences: To learn from: old events of a user, then new ones.
+        targets: 1 for a new event, else 0, in the shape of `sequences`.
+        replay: Old events alone, each user's last one left out.
+        new_validation: Last new events of some users; chosen by.
+        new_test: The same of other users; touched once.
+        old_validation: Last old events of half of the users.
+        old_test: The same of the other half.
+        counts: New and old events of each item, (items,).
+    """
+
+    sequences: Sequence[History]
+    targets: Sequence[NDArray[np.float32]]
+    replay: Sequence[History]
+    new_validation: QuerySet
+    new_test: QuerySet
+    old_validation: QuerySet
+    old_test: QuerySet
+    counts: NDArray[np.int64] = field(repr=False)
+
+
+def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
+    """Cut the events of an update into what is learned, replayed, chosen by and measured on.
+
+    A fifth of the users with new events gives its last one to validation, another fifth to the
+    test. The last old event of every user is never learned.
+
+    Raises:
+        DataError: No new event has another event of its user before it.
+    """
+    place = {item: row for row, item in enumerate(tables.items.item_ids)}
+    new, old = _by_user(tables.new, place), {}
+    if tables.old is not None:
+        old = _by_user(tables.old, place)
+    rng = np.random.default_rng(seed)
+    parts = dict(zip(new, rng.random(len(new)).tolist(), strict=True))
+    sequences, targets = [], []
+    chosen: list[tuple[History, int]] = []
+    tested: list[tuple[History, int]] = []
+    for user, events in new.items():
+        whole = np.concatenate((old.get(user, events[:0]), events))
+        flags = (np.arange(len(whole)) >= len(whole) - len(events)).astype(np.float32)
+        if parts[user] < 2 * MEASURED_SHARE and len(whole) > 1:
+            held_out = chosen if parts[user] < MEASURED_SHARE else tested
+            held_out.append((whole[:-1], int(whole[-1])))
+            whole, flags = whole[:-1], flags[:-1]
+        for sequence, told in zip(
+            training_windows([whole], window), training_windows([flags], window), strict=True
+        ):
+            if told[1:].any():
+                sequences.append(sequence)
+                targets.append(told)
+    if not sequences:
+        raise DataError(
+            "no new event has another event of its user before it; give more events, or the users' "
+            "old ones with --replay"
+        )
+    kept = [events for events in old.values() if len(events) >= MIN_OLD_EVENTS]
+    asked = [(events[:-1], int(events[-1])) for events in kept]
+    half = rng.permutation(len(asked))
+    counts = np.zeros(len(place), np.int64)
+    for events in (*new.values(), *old.values()):
+        np.add.at(counts, events, 1)
+    return Events(
+        sequences,
+        targets,
+        training_windows([events[:-1] for events in kept], window),
+        queries_of(chosen),
+        queries_of(tested),
+        queries_of([asked[row] for row in half[::2]]),
+        queries_of([asked[row] for row in half[1::2]]),
+        counts,
+    )
+
+
+def _by_user(interactions: Interactions, place: Mapping[str, int]) -> dict[str, History]:
+    codes = np.array([place.get(item, -1) for item in interactions.item_ids], dtype=np.int32)
+    offsets, items = interactions.histories()
+    return {
+        user: codes[items[offsets[row] : offsets[row + 1]]]
+        for row, user in enumerate(interactions.user_ids)
+        if offsets[row + 1] > offsets[row]
+    }
+
+
+def queries_of(asked: Sequence[tuple[History, int]]) -> QuerySet:
+    """Queries whose target is not in its own history, at most MAX_QUERIES of them."""
+    fresh = [(history, target) for history, target in asked if target not in history]
+    found = QuerySet(
+        [history for history, _ in fresh], np.array([t for _, t in fresh], dtype=np.int64)
+    )
+    return found.first(MAX_QUERIES)
