@@ -45,6 +45,7 @@ from pocketrec_runtime import (
     write_bundle,
 )
 from pocketrec_runtime.bundle import Bundle, assemble
+from pocketrec_runtime.shape import RowFormat
 
 UPDATE_SCHEMA = "pocketrec.update/1"
 _MADE_UP_EVENTS = 12
@@ -213,7 +214,7 @@ def _contents(
     contents = parent.contents
     with torch.inference_mode():
         vectors = np.ascontiguousarray(student.item_vectors().numpy())
-    stored, scales = quantize_rows(vectors) if contents.model.rows == "int8" else (vectors, None)
+    stored, scales = _stored(vectors, contents.model.rows)
     old = contents.catalogue
     tower = contents.model.item_tower
     added = len(vectors) - tables.known
@@ -244,6 +245,13 @@ def _contents(
         },
     )
     return record_golden(updated, [list(query.history) for query in contents.golden.queries])
+
+
+def _stored(vectors: Floats, rows: RowFormat) -> tuple[NDArray[Any], Floats | None]:
+    """Rows and scales of item vectors as the parent stores them."""
+    if rows == "float32":
+        return vectors, None
+    return quantize_rows(vectors, bits=4 if rows == "int4" else 8)
 
 
 def _popularity(old: Floats, counts: NDArray[np.int64], replayed: bool) -> Floats:
