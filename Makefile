@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python==[^"]*\)".*/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-download check lint types layers format docs wheel clean
+.PHONY: help demo test test-download check lint types layers format docs wheel clean peers
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ layers: $(VENV)/.stamp-dev  ## the layering test alone
 format: $(VENV)/.stamp-dev  ## rewrite the code in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+peers: $(VENV)/.stamp-distill  ## measure beside RecTools, PyTorch, ONNX Runtime + faiss, MiniLM, llama.cpp
+	$(BIN)/python benchmarks/peers/run.py
 
 docs: $(VENV)/.stamp-dev  ## regenerate docs/cli.md and docs/configuration.md
 	$(BIN)/python scripts/cli_docs.py --write

@@ -85,3 +85,15 @@ def test_bandwidth_and_versions_are_real() -> None:
     assert 0.1 < harness.read_bandwidth_gb_s(size_mb=16, runs=2) < 2000
     assert set(harness.versions(["numpy", "no-such-package-here"])) == {"numpy"}
     assert harness.peak_memory_mb() > 16
+
+
+def test_peak_memory_is_of_this_process_alone() -> None:
+    """A child that holds nothing reports less than its parent, which holds 64 MiB more."""
+    kept = bytearray(64 * 2**20)
+    code = "import harness; print(harness.peak_memory_mb())"
+    folder = ROOT / "benchmarks" / "runtime"
+    child = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert 4 < float(child.stdout) < harness.peak_memory_mb() - 32
+    assert len(kept) == 64 * 2**20
