@@ -130,6 +130,8 @@ def test_the_figures_go_between_the_marks(measured, run, tmp_path) -> None:
     assert text.endswith("\n\n<!-- end figures -->\nbelow\n")
     assert "| pocketrec, append + certified top-10 | " in text
     assert "onnxruntime 1." in text
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in table} == {12}
     assert "before\n" not in text
     page.write_text("no marks")
     with pytest.raises(ValueError, match="lacks"):
