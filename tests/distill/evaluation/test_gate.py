@@ -144,6 +144,13 @@ def test_nan_fails(who: str) -> None:
     assert "not a number" in verdict(gate.as_dict())
 
 
+def test_nan_fails_however_few_users_there_are() -> None:
+    gate = judged(shipped=NanMetrics(np.full(5, FIRST), 0.5), **{
+        name: ranks((THIRD, 5)) for name in ("blend", "control", "sasrec", "popularity")
+    })  # fmt: skip
+    assert set(found(gate).values()) == {"failed"}
+
+
 @pytest.mark.parametrize("ahead", [True, False])
 def test_too_few_users_decide_nothing(ahead: bool) -> None:
     good, bad = ranks((FIRST, 29)), ranks((THIRD, 29))
