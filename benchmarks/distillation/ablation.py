@@ -31,7 +31,7 @@ from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.settings import distillation_training
 from pocketrec_distill.training import TrainSettings, fit
 
-# Name -> changes of [distillation]; "none" is hard labels alone with the student's own dropout.
+# Name -> changes of the student's training; "none" is hard labels alone.
 ARMS: Mapping[str, Mapping[str, Any]] = {
     "none": {"teacher_weight": 0.0},
     "kl": {"loss": "kl"},
@@ -51,8 +51,8 @@ def say(line: str) -> None:
 
 def settings_of(models: RunModels, changes: Mapping[str, Any], seed: int) -> TrainSettings:
     """The run's student training with another loss and seed."""
-    distillation = replace(models.config.distillation, **changes)
-    return distillation_training(models.config.student, distillation, seed)
+    student, distillation = models.config.student, models.config.distillation
+    return replace(distillation_training(student, distillation, seed), **changes)
 
 
 def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
@@ -61,13 +61,14 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
 
     def make(folder: Path) -> None:
         torch.manual_seed(settings.seed)
+        corpus = models.distillation_corpus
         student = Student(data.items, shape, models.states, models.config.student.dropout)
         fit(
             student,
-            models.distillation_corpus.sequences,
+            corpus.sequences,
             lambda m: models.ndcg(SequenceScorer(m, models.window)),
             settings,
-            weights=models.distillation_corpus.weights,
+            weights=corpus.weights,
             labels=models.labels,
             name=settings.loss,
         )

@@ -233,8 +233,8 @@ class DistillationSettings:
             positions of each history are labelled.
         loss: What the student takes from the teacher's scores: "kl" over the whole catalogue,
             "closure" (the teacher's best items, the student's own and drawn ones stand for the
-            rest), "ranking" (DLLM2Rec's weights), or "top-k" (the teacher's best items alone,
-            known to lose; for comparison). "auto" is "kl" up to 50,000 items, "closure" above.
+            rest), "ranking" (DLLM2Rec's weights), or "top-k" (the teacher's best items
+            among themselves). "auto" is "kl" up to 50,000 items, "closure" above.
         candidates: The teacher's best unseen items per position that are labelled; the rest of the
             catalogue is one more outcome. 0 labels every item, up to 50,000.
         synthetic_positions: Positions of synthetic histories that are labelled beside the real

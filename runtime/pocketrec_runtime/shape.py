@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pocketrec_runtime import limits
 from pocketrec_runtime.errors import InputError
 
+TokenizerKind = Literal["sentencepiece", "wordpiece"]
 RowFormat = Literal["int8", "int4", "float32"]
 
 
@@ -17,15 +18,22 @@ class ItemTowerShape:
     Attributes:
         max_tokens: Tokens of one text that the tower reads; the rest is cut.
         bias: Score bias of an item that was not in the catalogue at training time.
+        tokenizer: What `tokenizer.model` is.
     """
 
     max_tokens: int
     bias: float = 0.0
+    tokenizer: TokenizerKind = "sentencepiece"
 
     def __post_init__(self) -> None:
         _check_range("max_tokens", self.max_tokens, limits.MAX_TOKENS)
         if not math.isfinite(self.bias):
             raise InputError(f"item tower bias is {self.bias}; give a finite number")
+        if self.tokenizer not in get_args(TokenizerKind):
+            raise InputError(
+                f"tokenizer is {self.tokenizer!r}; this runtime reads "
+                f"{' and '.join(get_args(TokenizerKind))}"
+            )
 
 
 @dataclass(frozen=True)

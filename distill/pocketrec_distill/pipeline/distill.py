@@ -27,9 +27,10 @@ from pocketrec_distill.pipeline.measure import (
     teacher_ms,
 )
 from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.pipeline.precision import Variant
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
-from pocketrec_distill.pipeline.ship import Shipping, Variant
+from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.report.schema import REPORT_SCHEMA
 from pocketrec_distill.version import VERSION

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -297,6 +297,25 @@ class RunModels:
             self.student_key,
             corpus=self.distillation_corpus,
             labels=self.labels,
+        )
+
+    def tune(self, student: AnyStudent, epochs: int, rate: float) -> None:
+        """Train on for some epochs, as the student was trained, at a share of its step size."""
+        settings, corpus = self.config.student, self.distillation_corpus
+        training = distillation_training(settings, self.config.distillation, self.seed)
+        fit(
+            student,
+            corpus.sequences,
+            lambda m: self.ndcg(SequenceScorer(m, self.window)),
+            replace(
+                training,
+                epochs=epochs,
+                patience=epochs,
+                learning_rate=rate * training.learning_rate,
+            ),
+            weights=corpus.weights,
+            labels=self.labels,
+            name="fine-tune",
         )
 
     def _llm_student(self, training: TrainSettings) -> LlmStudent:

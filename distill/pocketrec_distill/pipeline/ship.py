@@ -2,7 +2,8 @@
 
 import functools
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,108 +14,42 @@ from numpy.typing import NDArray
 from pocketrec_distill.calibration import fit_calibration
 from pocketrec_distill.export import (
     compare_scores,
-    export_item_tower,
     export_user_tower,
-    quantize_model,
 )
+from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.floors import interaction_counts
-from pocketrec_distill.models.item_tower import ItemTower
+from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
 from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
 from pocketrec_distill.pipeline.models import RunModels
-from pocketrec_distill.training.item_tower import fit_item_tower
+from pocketrec_distill.pipeline.precision import (
+    PRECISIONS,
+    SMALLEST,
+    TOWER_BITS,
+    Precision,
+    Variant,
+    aware_student,
+    choose,
+    loses,
+    rows_bytes,
+    stored_rows,
+    trainable,
+)
+from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_runtime import (
     BundleContents,
     Calibration,
     Catalogue,
     Engine,
-    ItemTowerShape,
     ModelShape,
-    quantize_rows,
     record_golden,
 )
 from pocketrec_runtime.bundle import assemble
 
-# A smaller variant is shipped only if it keeps this share of fp32's validation NDCG@10.
-KEPT_NDCG = 0.99
-# Timings of equal code differ by this much from call to call; "slower" is beyond it.
-TIMING_NOISE = 1.05
-# Appending an event must score as reading the whole history does, but for rounding.
-APPEND_TOLERANCE = 1e-4
-# An int8 item tower is shipped only if its vectors stay this close to those of fp32.
-KEPT_COSINE = 0.99
-
 GOLDEN_QUERIES = 5
 _GOLDEN_EVENTS = 8
 _PARITY_QUERIES = 256
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way of storing the student, measured through the runtime.
-
-    Attributes:
-        tower: "fp32" or "int8".
-        rows: "float32" or "int8".
-        ndcg: Validation NDCG@10.
-        append_ms: Median time of appending one event and ranking, one thread.
-        append_difference: Largest difference of a score between appending and reading anew.
-        size_bytes: Bytes of tower and rows.
-        parity: Agreement of its scores with PyTorch's.
-        shipped: Whether it is the one in the bundle.
-    """
-
-    tower: str
-    rows: str
-    ndcg: float
-    append_ms: float
-    append_difference: float
-    size_bytes: int
-    parity: dict[str, float]
-    shipped: bool = False
-
-
-def choose(variants: list[Variant]) -> Variant:
-    """The smallest variant that is neither worse nor slower than fp32, and whose cache is exact.
-
-    Dynamic int8 scales activations by what stands beside them, so that its cache holds other
-    numbers than a fresh prefill would: it is measured, and as a rule fails the last test.
-    """
-    full = next(v for v in variants if (v.tower, v.rows) == ("fp32", "float32"))
-    good = [
-        v
-        for v in variants
-        if v.ndcg >= KEPT_NDCG * full.ndcg
-        and v.append_ms <= TIMING_NOISE * full.append_ms
-        and v.append_difference <= APPEND_TOLERANCE
-    ]
-    return min([full, *good], key=lambda v: v.size_bytes)
-
-
-def smallest_item_tower(tower: ItemTower) -> tuple[bytes, str, float]:
-    """The int8 item tower where its vectors stay close to those of fp32, else fp32.
-
-    Returns:
-        The model, its precision, and the mean cosine of the int8 vectors to those of fp32.
-    """
-    fp32 = export_item_tower(tower)
-    int8 = quantize_model(fp32)
-    rng = np.random.default_rng(0)
-    tokens = rng.integers(1, tower.tokens.num_embeddings, (64, 16))
-    exact, rounded = (_run_item_tower(model, tokens) for model in (fp32, int8))
-    norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(rounded, axis=1)
-    cosine = float(((exact * rounded).sum(axis=1) / np.maximum(norms, 1e-12)).mean())
-    if cosine >= KEPT_COSINE and len(int8) < len(fp32):
-        return int8, "int8", cosine
-    return fp32, "fp32", cosine
-
-
-def _run_item_tower(model: bytes, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    vectors: NDArray[np.float32] = session.run(["item_vector"], {"token_ids": tokens})[0]
-    return vectors
 
 
 class Shipping:
@@ -124,29 +59,38 @@ class Shipping:
         self.models, self.data = models, models.data
         self.key = models.student_key
 
+    def made(self, variant: Precision) -> AnyStudent:
+        """The student that a variant was made from: as trained, or fine-tuned for its precision."""
+        return self.models.student if variant.training == "plain" else self._aware
+
     @functools.cached_property
-    def towers(self) -> tuple[bytes, bytes]:
-        """The user tower in ONNX: fp32 and dynamic int8."""
-        student = self.models.student
+    def _aware(self) -> AnyStudent:
+        """The student fine-tuned as its smallest variant will be stored."""
+        return aware_student(self.models, SMALLEST, self.key)
+
+    def _towers(self, training: str) -> Mapping[str, bytes]:
+        """The user tower in ONNX, by precision."""
+        student = self.models.student if training == "plain" else self._aware
 
         def make(folder: Path) -> None:
             fp32 = export_user_tower(student)
-            (folder / "fp32.onnx").write_bytes(fp32)
-            (folder / "int8.onnx").write_bytes(quantize_model(fp32))
+            # Bytes moved are what an LLM's blocks cost; a tiny tower costs operators.
+            folded = not isinstance(student, LlmStudent)
+            for name, bits in TOWER_BITS.items():
+                data = fp32 if bits is None else weight_only(fp32, bits, folded=folded)
+                (folder / f"{name}.onnx").write_bytes(data)
 
-        folder = self.models.run.stage("export", self.key, make)
-        return (folder / "fp32.onnx").read_bytes(), (folder / "int8.onnx").read_bytes()
+        folder = self.models.run.stage("export", {**self.key, "training": training}, make)
+        return {name: (folder / f"{name}.onnx").read_bytes() for name in TOWER_BITS}
 
     def contents(
-        self, tower: bytes, rows: str, item_tower: tuple[bytes, bytes] | None = None
+        self, variant: Precision, item_tower: tuple[bytes, bytes] | None = None
     ) -> BundleContents:
         """The student as bundle contents, not yet calibrated and without golden queries."""
-        student, settings = self.models.student, self.models.config
+        student, settings = self.made(variant), self.models.config
         shape = student.shape
-        with torch.inference_mode():
-            vectors = np.ascontiguousarray(student.item_vectors().numpy())
         counts = interaction_counts(self.data.train, self.data.items)
-        stored, scales = quantize_rows(vectors) if rows == "int8" else (vectors, None)
+        stored, scales = stored_rows(student, variant.rows, self.models)
         catalogue = Catalogue(
             ids=self.data.item_ids,
             rows=stored,
@@ -165,28 +109,27 @@ class Shipping:
                 head_dim=shape.head_dim,
                 window=self.models.window,
                 items=self.data.items,
-                rows="int8" if rows == "int8" else "float32",
-                item_tower=ItemTowerShape(settings.item_tower.max_tokens) if item_tower else None,
+                rows=variant.rows,
+                item_tower=item_tower_shape(settings.item_tower) if item_tower else None,
             ),
             catalogue=catalogue,
             calibration=Calibration(),
-            user_tower=tower,
+            user_tower=self._towers(variant.training)[variant.tower],
             item_tower=item_tower[0] if item_tower else None,
             tokenizer=item_tower[1] if item_tower else None,
             license=settings.run.license,
         )
 
     def variants(self) -> list[Variant]:
-        """Every precision of tower and rows on validation queries; the best one is marked."""
-        fp32, int8 = self.towers
+        """Every precision of tower and rows on validation queries; the best one is marked.
+
+        Where the smallest loses too much, the student is fine-tuned for it, and measured again.
+        """
 
         def make(folder: Path) -> None:
-            towers = (("fp32", fp32), ("int8", int8))
-            found = [
-                self._measured(name, tower, rows)
-                for name, tower in towers
-                for rows in ("float32", "int8")
-            ]
+            found = [self._measured(precision) for precision in PRECISIONS]
+            if loses(found, SMALLEST) and trainable(self.models.student):
+                found.append(self._measured(replace(SMALLEST, training="aware")))
             best = choose(found)
             rows = [asdict(v) | {"shipped": v is best} for v in found]
             (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
@@ -195,24 +138,21 @@ class Shipping:
         rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
         return [Variant(**row) for row in rows]
 
-    def _measured(self, name: str, tower: bytes, rows: str) -> Variant:
+    def _measured(self, precision: Precision) -> Variant:
         queries = self.models.choices.first(_PARITY_QUERIES)
         reference = SequenceScorer(self.models.student, self.models.window)
-        contents = self.contents(tower, rows)
+        contents = self.contents(precision)
         engine = Engine(assemble(contents))
         scorer = EngineScorer(engine)
         parity = compare_scores(
             reference.scores(queries.histories), scorer.scores(queries.histories), queries.histories
         )
-        catalogue = contents.catalogue
-        scale_bytes = 0 if catalogue.scales is None else catalogue.scales.nbytes
         return Variant(
-            tower=name,
-            rows=rows,
+            **asdict(precision),
             ndcg=self.models.ndcg(scorer),
             append_ms=append_and_rank_ms(engine, self.longest_history)["median"],
             append_difference=append_difference(scorer, queries.histories),
-            size_bytes=len(tower) + catalogue.rows.nbytes + scale_bytes,
+            size_bytes=len(contents.user_tower or b"") + rows_bytes(contents),
             parity=parity.as_dict(),
         )
 
@@ -230,9 +170,8 @@ class Shipping:
         def make(folder: Path) -> None:
             with torch.inference_mode():
                 targets = student.items.from_text().numpy()
-            tower, tokenizer, figures = fit_item_tower(self.data.texts, targets, settings, seed)
-            model, precision, cosine = smallest_item_tower(tower)
-            more = {"precision": precision, "cosine_to_fp32": cosine, "bytes": len(model)}
+            model, tokenizer, figures = made_item_tower(self.data.texts, targets, settings, seed)
+            more = {"bytes": len(model)}
             (folder / "item_tower.onnx").write_bytes(model)
             (folder / "tokenizer.model").write_bytes(tokenizer)
             (folder / "figures.json").write_text(
@@ -249,10 +188,8 @@ class Shipping:
 
     def shipped(self, variant: Variant) -> BundleContents:
         """The chosen variant with item tower, calibration and golden queries."""
-        fp32, int8 = self.towers
         item_tower, tokenizer, _ = self.item_tower
-        tower = int8 if variant.tower == "int8" else fp32
-        contents = self.contents(tower, variant.rows, (item_tower, tokenizer))
+        contents = self.contents(variant, (item_tower, tokenizer))
         queries = self.models.choices
         scores = EngineScorer(Engine(assemble(contents))).scores(queries.histories)
         calibration = fit_calibration(

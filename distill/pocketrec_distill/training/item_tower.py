@@ -30,6 +30,9 @@ class ItemTowerSettings:
     """The on-device item tower and its training.
 
     Attributes:
+        kind: "sentencepiece", a tiny encoder trained here, or "minilm": the published encoder of 22
+            million weights with a projection, 23 MB in a bundle; needs `pocketrec[minilm]`, and
+            reads only `max_tokens` below.
         vocabulary: Most SentencePiece tokens, at least 300; a small catalogue gets fewer.
         max_tokens: Tokens read of a text.
         width: Width of the encoder; divides by 4.
@@ -39,6 +42,7 @@ class ItemTowerSettings:
         learning_rate: AdamW's highest step size.
     """
 
+    kind: str = "sentencepiece"
     vocabulary: int = 4000
     max_tokens: int = 64
     width: int = 64
@@ -48,9 +52,15 @@ class ItemTowerSettings:
     learning_rate: float = 2e-3
 
     def __post_init__(self) -> None:
+        if self.kind not in ("sentencepiece", "minilm"):
+            raise ConfigError(f"[item_tower] kind is {self.kind!r}; choose sentencepiece or minilm")
         for name, value in vars(self).items():
-            if not value > 0:
+            if name != "kind" and not value > 0:
                 raise ConfigError(f"[item_tower] {name} is {value}; it must be above 0")
+        if self.kind == "minilm" and not 3 <= self.max_tokens <= 512:
+            raise ConfigError(
+                f"[item_tower] max_tokens is {self.max_tokens}; minilm reads 3 to 512"
+            )
         if self.width % 4:
             raise ConfigError(
                 f"[item_tower] width is {self.width}; it must divide by 4 (two heads)"

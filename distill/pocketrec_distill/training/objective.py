@@ -75,6 +75,8 @@ def batch_loss(
     labels = examples.labels if settings.teacher_weight > 0 else None
     mask, found = (None, None) if labels is None else labels.batch(indices, known.sum(dim=1))
     labelled = None if mask is None else mask[known]
+    if isinstance(found, SparseBatch):
+        found = found.first(settings.candidates)
     real = 1.0 if weights is None else float((weights > 0).float().mean())
     if examples.proposal is not None:
         hard, distance = _sampled(

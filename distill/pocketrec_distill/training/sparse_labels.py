@@ -43,6 +43,15 @@ class SparseBatch:
     def __len__(self) -> int:
         return len(self.candidates)
 
+    def first(self, count: int) -> "SparseBatch":
+        """The best `count` candidates of each position; the others join the rest."""
+        if count >= self.candidates.shape[1]:
+            return self
+        others = torch.cat((self.rest[:, None], self.logits[:, count:]), dim=1)
+        return SparseBatch(
+            self.candidates[:, :count], self.logits[:, :count], others.logsumexp(dim=1)
+        )
+
 
 @dataclass(frozen=True)
 class SparseTeacherLabels:

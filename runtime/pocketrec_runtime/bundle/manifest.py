@@ -73,7 +73,7 @@ class Manifest:
             "format_version": self.format_version,
             "fingerprint": self.fingerprint,
             "files": {name: asdict(entry) for name, entry in self.files.items()},
-            "model": asdict(self.model),
+            "model": _model_dict(self.model),
             "metrics": dict(self.metrics),
             "license": self.license,
             "provenance": dict(self.provenance),
@@ -107,9 +107,11 @@ def fingerprint(files: Mapping[str, FileEntry]) -> str:
 
 def lowest_version(contents: BundleContents) -> str:
     """The first version that holds these contents, so that older readers open what they can."""
+    model = contents.model
     newer = (
         contents.user_tower_gguf is not None
-        or contents.model.rows == "int4"
+        or model.rows == "int4"
+        or (model.item_tower is not None and model.item_tower.tokenizer == "wordpiece")
         or contents.calibration.curve is not None
     )
     return "1.1" if newer else "1.0"
@@ -218,4 +220,19 @@ def _parse_model(fields: Fields) -> ModelShape:
 
 def _parse_item_tower(model: Fields) -> ItemTowerShape:
     fields = model.fields("item_tower")
-    return ItemTowerShape(max_tokens=fields.integer("max_tokens"), bias=fields.number("bias"))
+    return ItemTowerShape(
+        max_tokens=fields.integer("max_tokens"),
+        bias=fields.number("bias"),
+        # Version 1.0 knew one kind, and said nothing of it.
+        tokenizer=fields.text("tokenizer")  # type: ignore[arg-type]  # checked by the shape
+        if fields.has("tokenizer")
+        else "sentencepiece",
+    )
+
+
+def _model_dict(model: ModelShape) -> dict[str, Any]:
+    """The model as it stands in the manifest: what 1.0 did not know is said where it is used."""
+    values = asdict(model)
+    if model.item_tower is not None and model.item_tower.tokenizer == "sentencepiece":
+        del values["item_tower"]["tokenizer"]
+    return values

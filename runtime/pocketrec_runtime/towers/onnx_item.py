@@ -1,13 +1,15 @@
 """The item tower of a bundle on ONNX Runtime."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_runtime.errors import BundleFormatError, InputError
+from pocketrec_runtime.shape import TokenizerKind
 from pocketrec_runtime.towers.session import check_ports, open_session, run
+from pocketrec_runtime.wordpiece import WordPiece
 
 PADDING_ID = 0
 MAX_TEXT_CHARS = 65_536
@@ -21,22 +23,29 @@ class OnnxItemTower:
 
     Args:
         model: Bytes of `item_tower.onnx`.
-        tokenizer: Bytes of `tokenizer.model` (SentencePiece), whose piece 0 is the padding.
+        tokenizer: Bytes of `tokenizer.model`, whose piece 0 is the padding.
         width: Length of an item vector.
         max_tokens: Tokens of one text that are read; the rest is cut.
         threads: Threads of one run.
+        kind: What the tokenizer is: a SentencePiece model, or a WordPiece vocabulary.
 
     Raises:
-        BundleFormatError: No ONNX or SentencePiece model, external data, or other inputs,
+        BundleFormatError: No ONNX model or tokenizer, external data, or other inputs,
             outputs or padding than docs/bundle-format.md asks for.
     """
 
     def __init__(
-        self, model: bytes, tokenizer: bytes, *, width: int, max_tokens: int, threads: int = 1
+        self,
+        model: bytes,
+        tokenizer: bytes,
+        *,
+        width: int,
+        max_tokens: int,
+        threads: int = 1,
+        kind: TokenizerKind = "sentencepiece",
     ) -> None:
         self._width = width
-        self._max_tokens = max_tokens
-        self._tokenizer = _open_tokenizer(tokenizer)
+        self._encode_text = _open_tokenizer(tokenizer, kind, max_tokens)
         self._session = open_session(model, "item_tower.onnx", threads)
         check_ports(
             self._session,
@@ -69,8 +78,7 @@ class OnnxItemTower:
             text.encode()
         except UnicodeEncodeError as error:
             raise InputError("a text holds a lone surrogate, which UTF-8 cannot say") from error
-        ids: list[int] = self._tokenizer.encode(text, out_type=int)
-        return ids[: self._max_tokens]
+        return self._encode_text(text)
 
     def _encode(self, tokens: list[list[int]]) -> NDArray[np.float32]:
         longest = max(1, *(len(ids) for ids in tokens))
@@ -87,7 +95,18 @@ class OnnxItemTower:
         return vectors
 
 
-def _open_tokenizer(model: bytes) -> Any:
+def _open_tokenizer(
+    model: bytes, kind: TokenizerKind, max_tokens: int
+) -> Callable[[str], list[int]]:
+    """The function from a text to at most `max_tokens` ids."""
+    if kind == "wordpiece":
+        vocabulary = WordPiece(model)
+        return lambda text: vocabulary.encode(text, max_tokens)
+    tokenizer = _open_sentencepiece(model)
+    return lambda text: tokenizer.encode(text, out_type=int)[:max_tokens]
+
+
+def _open_sentencepiece(model: bytes) -> Any:
     import sentencepiece
 
     try:

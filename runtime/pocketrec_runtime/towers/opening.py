@@ -46,6 +46,7 @@ def open_item_tower(contents: BundleContents, settings: RunSettings) -> OnnxItem
         width=contents.model.width,
         max_tokens=shape.max_tokens,
         threads=settings.threads,
+        kind=shape.tokenizer,
     )
 
 

@@ -14,7 +14,12 @@ from pocketrec_distill.training import (
     open_labels,
     sparse_labels,
 )
-from pocketrec_distill.training.sparse_labels import best_candidates, label, write_sparse_labels
+from pocketrec_distill.training.sparse_labels import (
+    SparseBatch,
+    best_candidates,
+    label,
+    write_sparse_labels,
+)
 
 LENGTHS, ITEMS = (4, 2, 6, 3), 5
 SEQUENCES = [np.array([s] * n, np.int32) for s, n in enumerate(LENGTHS)]
@@ -135,3 +140,16 @@ def test_arrays_that_do_not_fit_are_refused(
             np.zeros(rest, np.float32),
             np.array([0, 1, 4]),
         )
+
+
+def test_candidates_left_out_join_the_rest() -> None:
+    """Sums 8, 4 and 2 of three candidates, 3 of the rest: keeping one leaves 9."""
+    logits = torch.tensor([[8.0, 4.0, 2.0], [5.0, 1.0, 0.0]]).log()
+    batch = SparseBatch(
+        torch.tensor([[7, 1, 2], [3, 0, -1]]), logits, torch.tensor([3.0, 0.0]).log()
+    )
+    first = batch.first(1)
+    assert first.candidates.tolist() == [[7], [3]]
+    torch.testing.assert_close(first.logits.exp(), torch.tensor([[8.0], [5.0]]))
+    torch.testing.assert_close(first.rest.exp(), torch.tensor([9.0, 1.0]))
+    assert batch.first(3) is batch

@@ -1,0 +1,176 @@
+"""In which precision a student is shipped: every one measured, chosen on the ranking metric."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pocketrec_distill.export.weight_only import Bits
+from pocketrec_distill.models.base import PADDING, History, pad
+from pocketrec_distill.models.student import Student
+from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.pipeline.students import AnyStudent
+from pocketrec_distill.training.fake_quant import quantized
+from pocketrec_runtime import BundleContents, quantize_rows
+from pocketrec_runtime.shape import RowFormat
+
+# A smaller variant is shipped only if it keeps this share of fp32's validation NDCG@10.
+KEPT_NDCG = 0.995
+# Timings of equal code differ by this much from call to call; "slower" is beyond it.
+TIMING_NOISE = 1.05
+# Appending an event must score as reading the whole history does, but for rounding.
+APPEND_TOLERANCE = 1e-4
+
+AWARE_EPOCHS, AWARE_RATE = 4, 0.1
+"""Passes of quantization-aware fine-tuning, and its step size over the student's."""
+
+_USERS = 512
+
+TOWER_BITS: Mapping[str, Bits | None] = {"fp32": None, "int8": 8, "int4": 4}
+ROW_BITS: Mapping[str, Bits | None] = {"float32": None, "int8": 8, "int4": 4}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One way of storing the student.
+
+    Attributes:
+        tower: "fp32", "int8" or "int4": how the tower's matrices are stored.
+        rows: "float32", "int8" or "int4": how item vectors are stored.
+        training: "plain", or "aware" where the student was fine-tuned for this precision.
+    """
+
+    tower: str
+    rows: RowFormat
+    training: str = "plain"
+
+
+@dataclass(frozen=True)
+class Variant(Precision):
+    """One way of storing the student, measured through the runtime.
+
+    Attributes:
+        ndcg: Validation NDCG@10.
+        append_ms: Median time of appending one event and ranking, one thread.
+        append_difference: Largest difference of a score between appending and reading anew.
+        size_bytes: Bytes of tower and rows.
+        parity: Agreement of its scores with PyTorch's, before any fine-tuning for it.
+        shipped: Whether it is the one in the bundle.
+    """
+
+    ndcg: float = 0.0
+    append_ms: float = 0.0
+    append_difference: float = 0.0
+    size_bytes: int = 0
+    parity: Mapping[str, float] | None = None
+    shipped: bool = False
+
+
+FULL = Precision("fp32", "float32")
+SMALLEST = Precision("int4", "int4")
+PRECISIONS = (
+    FULL,
+    Precision("fp32", "int8"),
+    Precision("int8", "int8"),
+    Precision("int4", "int8"),
+    Precision("int8", "int4"),
+    SMALLEST,
+)
+
+
+def _like(variants: Sequence[Variant], wanted: Precision) -> Variant:
+    return next(
+        v
+        for v in variants
+        if (v.tower, v.rows, v.training) == (wanted.tower, wanted.rows, wanted.training)
+    )
+
+
+def loses(variants: Sequence[Variant], precision: Precision) -> bool:
+    """Whether a precision keeps less of fp32's NDCG than may be lost."""
+    return _like(variants, precision).ndcg < KEPT_NDCG * _like(variants, FULL).ndcg
+
+
+def choose(variants: Sequence[Variant]) -> Variant:
+    """The smallest variant that is neither worse nor slower than fp32, and whose cache is exact."""
+    full = _like(variants, FULL)
+    good = [
+        v
+        for v in variants
+        if v.ndcg >= KEPT_NDCG * full.ndcg
+        and v.append_ms <= TIMING_NOISE * full.append_ms
+        and v.append_difference <= APPEND_TOLERANCE
+    ]
+    return min([full, *good], key=lambda v: v.size_bytes)
+
+
+def rows_bytes(contents: BundleContents) -> int:
+    """Bytes that catalogue rows and their scales take in a bundle."""
+    rows, scales = contents.catalogue.rows, contents.catalogue.scales
+    width = contents.model.width
+    per_row = -(-width // 2) if contents.model.rows == "int4" else width * rows.itemsize
+    return len(rows) * per_row + (0 if scales is None else scales.nbytes)
+
+
+def stored_rows(
+    student: AnyStudent, rows: RowFormat, models: RunModels
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """Item vectors as the bundle's catalogue holds them, and their scales.
+
+    In 4 bits the clip of each row is searched for the least error of a score, over user vectors
+    of validation histories.
+    """
+    with torch.inference_mode():
+        vectors = np.ascontiguousarray(student.item_vectors().numpy())
+    if rows == "float32":
+        return vectors, None
+    if rows == "int8":
+        return quantize_rows(vectors)
+    histories = models.choices.first(_USERS).histories
+    users = user_vectors(student, histories, models.window)
+    return quantize_rows(vectors, 4, importance=np.square(users).mean(axis=0))
+
+
+@torch.inference_mode()
+def user_vectors(
+    student: AnyStudent, histories: Sequence[History], window: int
+) -> NDArray[np.float32]:
+    """User vectors after the last event of each history, float32 (histories, width)."""
+    student.eval()
+    items = pad([history[-window:] for history in histories])
+    users = student(student.item_vectors()[items.clamp_min(0)])
+    last = (items != PADDING).sum(dim=1) - 1
+    found: NDArray[np.float32] = users[torch.arange(len(items)), last].numpy()
+    return found
+
+
+def trainable(student: AnyStudent) -> bool:
+    """Whether fine-tuning for a precision is worth its time: not for blocks of an LLM."""
+    return isinstance(student, Student)
+
+
+def aware_student(models: RunModels, precision: Precision, key: Mapping[str, Any]) -> AnyStudent:
+    """The student fine-tuned with rounded weights and rows, from where its training ended.
+
+    It is left at its best epoch on validation NDCG@10 as it will be stored.
+    """
+    student = copy.deepcopy(models.student)
+    tower_bits, row_bits = TOWER_BITS[precision.tower], ROW_BITS[precision.rows]
+    made = False
+
+    def make(folder: Path) -> None:
+        nonlocal made
+        with quantized(student, tower_bits=tower_bits, row_bits=row_bits):
+            models.tune(student, AWARE_EPOCHS, AWARE_RATE)
+        student.save(folder)
+        made = True
+
+    folder = models.run.stage("aware", {**key, "precision": asdict(precision)}, make)
+    if not made:
+        student.load(folder)
+    return student

@@ -1,0 +1,143 @@
+"""MiniLM as item tower: the encoder as it was published, with a projection fitted to item vectors.
+
+Reimers and Gurevych (Sentence-BERT, EMNLP 2019) for the mean over tokens; the projection is ridge
+regression in closed form, its strength chosen on items that it has not seen.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.export.encoder import (
+    MODEL_FILE,
+    export_encoder,
+    quantize_encoder,
+    with_head,
+)
+from pocketrec_runtime.towers import OnnxItemTower
+
+Floats = NDArray[np.float32]
+
+HELD_OUT_SHARE = 0.1
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Ridge penalties tried, as shares of the mean variance of the pooled states."""
+KEPT_COSINE = 0.97
+"""The int8 tower is shipped only if its vectors stay this close to those of fp32."""
+LEAST_TOKENS = 3
+_VOCABULARY = "vocab.txt"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """vector = pooled @ weight + bias."""
+
+    weight: Floats
+    bias: Floats
+
+    def apply(self, pooled: Floats) -> Floats:
+        """Item vectors (items, width) of pooled states (items, encoder width)."""
+        vectors: Floats = pooled @ self.weight + self.bias
+        return vectors
+
+
+def fit_projection(pooled: Floats, targets: Floats, strength: float) -> Projection:
+    """Ridge regression of item vectors on pooled states; the bias is not penalised.
+
+    Args:
+        pooled: float32 (items, encoder width).
+        targets: float32 (items, width).
+        strength: Penalty as a share of the mean variance of a pooled component.
+    """
+    centre, wanted = pooled.mean(axis=0, dtype=np.float64), targets.mean(axis=0, dtype=np.float64)
+    x, y = pooled - centre, targets - wanted
+    gram = x.T @ x
+    penalty = strength * np.trace(gram) / len(gram) + 1e-9
+    weight = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
+    return Projection(weight.astype(np.float32), (wanted - centre @ weight).astype(np.float32))
+
+
+def mean_cosine(a: Floats, b: Floats) -> float:
+    """Mean cosine of rows with their partners; 0 where a row is zero."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).mean())
+
+
+def choose_projection(
+    pooled: Floats, targets: Floats, seed: int
+) -> tuple[Projection, dict[str, float]]:
+    """The projection of all items, its strength the best for a tenth held out; and its figures."""
+    order = np.random.default_rng(seed).permutation(len(pooled))
+    out = order[: max(1, int(len(order) * HELD_OUT_SHARE))]
+    kept = order[len(out) :] if len(order) > 1 else order
+    found = {
+        strength: mean_cosine(
+            fit_projection(pooled[kept], targets[kept], strength).apply(pooled[out]), targets[out]
+        )
+        for strength in STRENGTHS
+    }
+    best = max(found, key=lambda strength: found[strength])
+    projection = fit_projection(pooled, targets, best)
+    train = mean_cosine(projection.apply(pooled), targets)
+    return projection, {"held_out_cosine": found[best], "train_cosine": train, "ridge": best}
+
+
+def fit_minilm_tower(
+    texts: Sequence[str], targets: Floats, folder: Path, *, max_tokens: int, seed: int
+) -> tuple[bytes, bytes, dict[str, float | str]]:
+    """The item tower, int8 where it stays near fp32, its vocabulary, and how well it does.
+
+    Args:
+        texts: Item texts.
+        targets: LLM-derived item vectors float32 (items, width).
+        folder: An uncased BERT encoder in Hugging Face's layout, with vocab.txt.
+        max_tokens: Tokens read of a text, marks among them; at least 3.
+        seed: Of the held-out items.
+
+    Raises:
+        MissingExtraError: optimum is not installed.
+    """
+    vocabulary = (folder / _VOCABULARY).read_bytes()
+    with tempfile.TemporaryDirectory() as name:
+        export_encoder(folder, Path(name))
+        encoder = Path(name, MODEL_FILE).read_bytes()
+    pooled = _encoded(_pooling(encoder), vocabulary, texts, max_tokens)
+    projection, figures = choose_projection(pooled, targets, seed)
+    fp32 = with_head(encoder, projection.weight, projection.bias)
+    int8 = quantize_encoder(fp32, folder / "config.json")
+    sample = texts[:256]
+    exact, rounded = (_encoded(model, vocabulary, sample, max_tokens) for model in (fp32, int8))
+    cosine = mean_cosine(exact, rounded)
+    small = cosine >= KEPT_COSINE and len(int8) < len(fp32)
+    return (
+        int8 if small else fp32,
+        vocabulary,
+        {**figures, "precision": "int8" if small else "fp32", "cosine_to_fp32": cosine},
+    )
+
+
+def _pooling(encoder: bytes) -> bytes:
+    """The encoder with no projection: the mean of its states over tokens."""
+    import onnx
+
+    output = onnx.load_model_from_string(encoder).graph.output[0]
+    width = output.type.tensor_type.shape.dim[2].dim_value
+    return with_head(encoder, np.eye(width, dtype=np.float32), np.zeros(width, np.float32))
+
+
+def _encoded(model: bytes, vocabulary: bytes, texts: Sequence[str], max_tokens: int) -> Floats:
+    """Vectors of texts through the runtime, as a device computes them."""
+    import onnx
+
+    width = onnx.load_model_from_string(model).graph.output[0].type.tensor_type.shape.dim[1]
+    tower = OnnxItemTower(
+        model, vocabulary, width=width.dim_value, max_tokens=max_tokens, kind="wordpiece"
+    )
+    # Texts of one length share a batch, so that little of it is padding.
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    found = np.empty((len(texts), width.dim_value), np.float32)
+    found[order] = tower.encode([texts[row] for row in order])
+    return found
