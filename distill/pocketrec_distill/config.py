@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
 from pocketrec_distill.presets import LlmStudentSettings
+from pocketrec_distill.pretrain.settings import PretrainSettings
 from pocketrec_distill.settings import (
     ControlSettings,
     DistillationSettings,
@@ -21,6 +22,13 @@ from pocketrec_distill.settings import (
     StudentSettings,
     TeacherSettings,
     TextSettings,
+)
+from pocketrec_distill.teachers.settings import (
+    PATH_SECTIONS,
+    ClassifierSettings,
+    ScoreTableSettings,
+    TeachersSettings,
+    YesNoSettings,
 )
 from pocketrec_distill.training.item_tower import ItemTowerSettings
 from pocketrec_distill.update.settings import UpdateSettings
@@ -37,7 +45,12 @@ class DistillConfig:
         data: Reading and cleaning.
         text: Items to text.
         llm: The base LLM.
+        pretrain: Continued pretraining of the base LLM.
         teacher: The LLM teacher.
+        teachers: Which teachers the student learns from.
+        classifier: A sequence classifier as teacher.
+        yes_no: A causal LM that answers yes or no as teacher.
+        score_table: A table of scores as teacher.
         student: The student.
         control: Training of the control and of SASRec.
         llm_student: A student of the teacher's own blocks.
@@ -52,7 +65,12 @@ class DistillConfig:
     data: DataSettings = field(default_factory=DataSettings)
     text: TextSettings = field(default_factory=TextSettings)
     llm: LlmSettings = field(default_factory=LlmSettings)
+    pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    teachers: TeachersSettings = field(default_factory=TeachersSettings)
+    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    yes_no: YesNoSettings = field(default_factory=YesNoSettings)
+    score_table: ScoreTableSettings = field(default_factory=ScoreTableSettings)
     student: StudentSettings = field(default_factory=StudentSettings)
     llm_student: LlmStudentSettings = field(default_factory=LlmStudentSettings)
     control: ControlSettings = field(default_factory=ControlSettings)
@@ -81,10 +99,18 @@ def section_from_mapping(kind: type[Section], values: Mapping[str, Any], name: s
         wanted = type(defaults[key])
         if wanted is float and type(value) is int:
             value = float(value)  # TOML writes 1 for 1.0
+        if wanted is tuple and type(value) is list:
+            value = _words(value, name, key)
         if type(value) is not wanted:
             raise ConfigError(f"[{name}] {key} is {value!r}; it must be of type {wanted.__name__}")
         checked[key] = value
     return kind(**checked)
+
+
+def _words(values: list[Any], name: str, key: str) -> tuple[str, ...]:
+    if not all(isinstance(value, str) for value in values):
+        raise ConfigError(f"[{name}] {key} is {values!r}; it must be a list of words")
+    return tuple(values)
 
 
 def config_from_mapping(document: Mapping[str, Any]) -> DistillConfig:
@@ -126,6 +152,36 @@ def load_config(path: Path | None = None, *, seed: int | None = None) -> Distill
     if seed is not None:
         config = dataclasses.replace(config, run=dataclasses.replace(config.run, seed=seed))
     return config
+
+
+def with_teachers(
+    config: DistillConfig, kinds: Sequence[str], paths: Sequence[Path]
+) -> DistillConfig:
+    """The configuration with teachers added to those of its `[teachers]` section.
+
+    Args:
+        config: The configuration.
+        kinds: Of `TeachersSettings.kinds`; one that is there already is not added twice.
+        paths: In their order, the paths of those of `kinds` that take one.
+
+    Raises:
+        ConfigError: An unknown kind, or more paths than kinds that take one.
+    """
+    takers = [kind for kind in dict.fromkeys(kinds) if kind in PATH_SECTIONS]
+    if len(paths) > len(takers):
+        raise ConfigError(
+            f"{len(paths)} teacher paths for {len(takers)} teachers that take one; each path "
+            f"follows the --teacher it belongs to: {', '.join(PATH_SECTIONS)}"
+        )
+    changed: dict[str, Any] = {
+        PATH_SECTIONS[kind]: dataclasses.replace(
+            getattr(config, PATH_SECTIONS[kind]), path=str(path)
+        )
+        for kind, path in zip(takers, paths, strict=False)
+    }
+    every = tuple(dict.fromkeys((*config.teachers.kinds, *kinds)))
+    changed["teachers"] = dataclasses.replace(config.teachers, kinds=every)
+    return dataclasses.replace(config, **changed)
 
 
 def dump_config(config: DistillConfig) -> str:

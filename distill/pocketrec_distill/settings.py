@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.llm.base import DEFAULT_MODEL
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.presets import preset_shape
@@ -111,7 +112,8 @@ class TeacherSettings:
         width: Length of its item vectors; those of the control start it where it has the same.
         blocks: Decoder blocks kept, first to last, at most; 0 keeps all. Twelve of SmolLM2's
             thirty keep its fine-tuning within minutes on two cores.
-        rank: Rank of the LoRA updates.
+        rank: Rank of the LoRA updates; of AdaLoRA the mean rank at the end; of prefix tuning the
+            number of virtual positions.
         dropout: Dropout on item vectors.
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
@@ -119,7 +121,9 @@ class TeacherSettings:
         sequences: Most sequences in one pass, drawn anew each time; 0 takes all. It bounds the
             time of the slowest stage on large data.
         learning_rate: Step size of the new layers.
-        adapter_rate: Step size of the LoRA updates over `learning_rate`.
+        adapter_rate: Step size of the adapter over `learning_rate`.
+        adapter: "lora", "adalora", "ia3" or "prefix".
+        checkpointing: Compute activations again in the backward pass, to save memory.
     """
 
     width: int = 128
@@ -132,11 +136,17 @@ class TeacherSettings:
     sequences: int = 5_000
     learning_rate: float = 1e-3
     adapter_rate: float = 0.5
+    adapter: str = "lora"
+    checkpointing: bool = False
 
     def __post_init__(self) -> None:
         _positive("teacher", self, "width", "rank", "epochs", "patience", "batch", "learning_rate")
         _not_negative("teacher", self, "blocks", "adapter_rate", "sequences")
         _dropout("teacher", self, "dropout")
+        try:
+            AdapterShape(self.adapter, self.rank, checkpointing=self.checkpointing)
+        except ConfigError as error:
+            raise ConfigError(f"[teacher] {error}") from error
 
 
 @dataclass(frozen=True)

@@ -59,3 +59,29 @@ def llm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def llm(llm_folder: Path) -> BaseLlm:
     """The tiny LLM, loaded afresh: a teacher changes the one it is given."""
     return load_base_llm(str(llm_folder), "fp32")
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of one block without a head, and a tokenizer over single characters."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    characters = [chr(code) for code in range(33, 127)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
+    words += [f"##{character}" for character in characters]
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text("\n".join(words) + "\n", encoding="utf-8")
+    BertTokenizerFast(vocab_file=str(vocabulary)).save_pretrained(folder)
+    torch.manual_seed(4)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+        initializer_range=0.4,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder

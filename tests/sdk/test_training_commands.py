@@ -36,6 +36,11 @@ def training(monkeypatch, calls, report, tiny_bundle) -> None:
         (out / "report.json").write_text(json.dumps(report))
         return {"bundle": str(out / "bundle"), "report": str(out / "report.html")}
 
+    def with_teachers(config, kinds, paths):
+        if kinds or paths:
+            calls.append(("with_teachers", kinds, paths))
+        return config
+
     for name, function in {
         "config": load_config,
         "pipeline": distill,
@@ -45,6 +50,7 @@ def training(monkeypatch, calls, report, tiny_bundle) -> None:
         module = ModuleType(f"pocketrec_distill.{name}")
         setattr(module, function.__name__, function)
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    sys.modules["pocketrec_distill.config"].with_teachers = with_teachers
 
 
 @pytest.fixture
@@ -52,6 +58,12 @@ def events(tmp_path: Path) -> Path:
     path = tmp_path / "events.csv"
     path.write_text("user_id,item_id,timestamp\n")
     return path
+
+
+def test_distill_takes_teachers_and_their_paths_in_order(cli, calls, events, tmp_path) -> None:
+    words = ["--teacher", "table", "--teacher-path", events, "--teacher", "ease"]
+    cli("distill", "--interactions", events, "--out", tmp_path / "b", *words, "--json")
+    assert ("with_teachers", ("table", "ease"), (events,)) in calls
 
 
 def test_distill_prints_the_report(cli, calls, report, events, tmp_path) -> None:

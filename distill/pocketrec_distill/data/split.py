@@ -43,12 +43,14 @@ class Split:
     Attributes:
         train: Item codes, oldest first, of every user with a training event.
         train_weights: Weight of each of these events, float32, in the same shape.
+        train_users: Code of each training history's user, int64 (histories,).
         validation: Queries for every choice.
         test: Queries to be touched once.
     """
 
     train: Sequence[History]
     train_weights: Sequence[NDArray[np.float32]]
+    train_users: NDArray[np.int64]
     validation: Queries
     test: Queries
 
@@ -126,7 +128,7 @@ def global_temporal(
     moments = np.quantile(interactions.times, [1 - validation - test, 1 - test])
     offsets, items = interactions.histories()
     opens, closes = (_events_before(interactions, offsets, moment) for moment in moments)
-    train, weights = _training(interactions, offsets[:-1], opens)
+    train, weights, users = _training(interactions, offsets[:-1], opens)
     if not train:
         raise DataError(
             f"no event lies before the first cut at {moments[0]:g} (all times: "
@@ -137,17 +139,19 @@ def global_temporal(
         _period(items, offsets[:-1], opens, closes),
         _period(items, offsets[:-1], closes, offsets[1:]),
     )
-    return Split(train, weights, *(_queries(list(period)) for period in periods))
+    return Split(train, weights, users, *(_queries(list(period)) for period in periods))
 
 
 def _training(
     interactions: Interactions, starts: Places, ends: Places
-) -> tuple[list[History], list[NDArray[np.float32]]]:
-    """Items and weights of each user's events from `starts` to `ends`; users with none left out."""
-    kept = [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+) -> tuple[list[History], list[NDArray[np.float32]], NDArray[np.int64]]:
+    """Items and weights of each user's events from `starts` to `ends`, and who has any."""
+    users = np.flatnonzero(ends > starts)
+    kept = list(zip(starts[users], ends[users], strict=True))
     return (
         [interactions.items[start:end] for start, end in kept],
         [interactions.weights[start:end] for start, end in kept],
+        users.astype(np.int64),
     )
 
 

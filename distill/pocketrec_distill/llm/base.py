@@ -158,14 +158,14 @@ def _locate(model: str) -> tuple[str, str | None]:
     return model, None
 
 
-def model_fingerprint(folder: str, gguf_file: str | None, backbone: nn.Module) -> str:
+def model_fingerprint(folder: str, gguf_file: str | None, backbone: nn.Module | None) -> str:
     """SHA-256 of what decides the model's output: its files, or hub id and revision.
 
     A changed byte in the weights changes the key of everything cached from them.
     """
     path = Path(folder)
     if not path.is_dir():
-        revision = getattr(backbone.config, "_commit_hash", None)
+        revision = getattr(getattr(backbone, "config", None), "_commit_hash", None)
         return hashlib.sha256(f"{folder}@{revision}".encode()).hexdigest()
     names = [gguf_file] if gguf_file else sorted(entry.name for entry in path.iterdir())
     digest = hashlib.sha256()

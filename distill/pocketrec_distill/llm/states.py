@@ -37,8 +37,14 @@ def _raise_output(
     raise _ReachedLayer(output[0] if isinstance(output, tuple) else output)
 
 
-def _encode(llm: BaseLlm, texts: Sequence[str], layer: int, max_tokens: int) -> Floats:
-    """Mean over the tokens of block `layer`'s output, float32 (texts, width)."""
+def pooled(llm: BaseLlm, texts: Sequence[str], layer: int, max_tokens: int) -> Tensor:
+    """Mean over the tokens of block `layer`'s output, float32 (texts, width), differentiable.
+
+    Blocks beyond `layer` never run.
+
+    Raises:
+        ConfigError: The block never ran.
+    """
     batch = llm.tokenizer(
         list(texts),
         return_tensors="pt",
@@ -49,24 +55,28 @@ def _encode(llm: BaseLlm, texts: Sequence[str], layer: int, max_tokens: int) -> 
     )
     if batch["input_ids"].shape[1] == 0:
         # Texts without a single token: nothing to pool.
-        return np.zeros((len(texts), llm.width), dtype=np.float32)
+        return torch.zeros(len(texts), llm.width)
     batch = batch.to(llm.backbone.device)
     hook = llm.blocks[layer - 1].register_forward_hook(_raise_output)
     try:
-        with torch.inference_mode():
-            llm.backbone(
-                input_ids=batch["input_ids"],
-                attention_mask=batch["attention_mask"],
-                use_cache=False,
-            )
+        llm.backbone(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            use_cache=False,
+        )
         raise ConfigError(f"block {layer} never ran; is this model a plain decoder?")
     except _ReachedLayer as reached:
         states = reached.states.float()
     finally:
         hook.remove()
     kept = batch["attention_mask"][..., None].float()
-    pooled = (states * kept).sum(dim=1) / kept.sum(dim=1).clamp_min(1.0)
-    rows: Floats = pooled.cpu().numpy()
+    means: Tensor = (states * kept).sum(dim=1) / kept.sum(dim=1).clamp_min(1.0)
+    return means
+
+
+def _encode(llm: BaseLlm, texts: Sequence[str], layer: int, max_tokens: int) -> Floats:
+    with torch.inference_mode():
+        rows: Floats = pooled(llm, texts, layer, max_tokens).cpu().numpy()
     return rows
 
 

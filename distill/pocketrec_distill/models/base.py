@@ -113,6 +113,13 @@ class SequenceModel(nn.Module):
 
         self.load_state_dict(load_file(folder / "model.safetensors"))
 
+    def penalty(self) -> Tensor | float:
+        """What is added to the loss of a step."""
+        return 0.0
+
+    def after_step(self) -> None:
+        """Called after each optimiser step, gradients still there."""
+
     def parameter_groups(
         self, learning_rate: float, weight_decay: float
     ) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pocketrec_distill.errors import SourceError
+from pocketrec_distill.llm.adapters import Adapted, AdapterShape
 from pocketrec_distill.llm.base import BaseLlm, decoder_blocks
 from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.student import ItemVectors
@@ -25,11 +26,22 @@ class LoraShape:
         rank: Rank of each low-rank update.
         blocks: Decoder blocks kept, first to last, at most; 0 keeps all.
         learning_rate_ratio: Step of the adapters over that of the rest.
+        kind: "lora", "adalora", "ia3" or "prefix"; see `AdapterShape`.
+        steps: Training steps, over which AdaLoRA moves its ranks.
+        checkpointing: Compute activations again in the backward pass, to save memory.
     """
 
     rank: int = 16
     blocks: int = 0
     learning_rate_ratio: float = 0.5
+    kind: str = "lora"
+    steps: int = 1_000
+    checkpointing: bool = False
+
+    @property
+    def adapter(self) -> AdapterShape:
+        """What is trained inside the LLM."""
+        return AdapterShape(self.kind, self.rank, self.steps, self.checkpointing)
 
 
 class Teacher(SequenceModel):
@@ -50,7 +62,8 @@ class Teacher(SequenceModel):
     ) -> None:
         super().__init__()
         self.items = ItemVectors(items, width, states)
-        self.llm = _adapted(llm, lora)
+        self.adapted = _adapted(llm, lora)
+        self.llm = self.adapted.model
         self.dtype = llm.backbone.dtype
         self.learning_rate_ratio = lora.learning_rate_ratio
         self.enter = nn.Linear(width, llm.width, bias=False)
@@ -75,8 +88,8 @@ class Teacher(SequenceModel):
         entered = entered * torch.rsqrt(entered.pow(2).mean(dim=-1, keepdim=True) + 1e-6)
         device = entered.device.type
         with torch.autocast(device, self.dtype, enabled=self.dtype == torch.bfloat16):
-            output = self.llm(inputs_embeds=entered.to(self.dtype), use_cache=False)
-        users: Tensor = self.leave(output.last_hidden_state.float()) + self.skip_gain * scaled
+            states = self.adapted.states(entered.to(self.dtype))
+        users: Tensor = self.leave(states.float()) + self.skip_gain * scaled
         return users
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
@@ -97,7 +110,7 @@ class Teacher(SequenceModel):
         """
         from safetensors.torch import save_file
 
-        self.llm.save_pretrained(folder / "adapter", save_embedding_layers=False)
+        self.adapted.save(str(folder / "adapter"))
         save_file(self._own_state(), folder / "towers.safetensors")
 
     def load(self, folder: Path) -> None:
@@ -106,15 +119,12 @@ class Teacher(SequenceModel):
         Raises:
             SourceError: The files lack a tensor of this teacher, or have one too many.
         """
-        from peft import set_peft_model_state_dict
         from safetensors.torch import load_file
 
-        adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
-        loaded = set_peft_model_state_dict(self.llm, adapter)
+        odd = self.adapted.load(load_file(folder / "adapter" / "adapter_model.safetensors"))
         own = self.load_state_dict(load_file(folder / "towers.safetensors"), strict=False)
-        # Only the frozen LLM's own weights stand outside these files.
-        odd = [*loaded.unexpected_keys, *own.unexpected_keys]
-        odd += [name for name in loaded.missing_keys if "lora_" in name]
+        # Only the LLM's own weights stand outside this file.
+        odd += own.unexpected_keys
         odd += [name for name in own.missing_keys if not name.startswith("llm.")]
         if odd:
             raise SourceError(
@@ -122,21 +132,24 @@ class Teacher(SequenceModel):
                 "train it again"
             )
 
+    def penalty(self) -> Tensor | float:
+        """What the adapter adds to the loss."""
+        return self.adapted.penalty()
+
+    def after_step(self) -> None:
+        """Let the adapter move its ranks."""
+        self.adapted.after_step()
+
     def _own_state(self) -> dict[str, Tensor]:
         """Everything outside the LLM."""
         state = self.state_dict()
         return {name: state[name].contiguous() for name in state if not name.startswith("llm.")}
 
 
-def _adapted(llm: BaseLlm, lora: LoraShape) -> Any:
-    """The LLM's first blocks with trainable low-rank updates on its linear layers (Hu, 2022)."""
-    from peft import LoraConfig, get_peft_model
-
+def _adapted(llm: BaseLlm, lora: LoraShape) -> Adapted:
+    """The LLM's first blocks, frozen, with a trainable adapter."""
     blocks = decoder_blocks(llm.backbone)
     if 0 < lora.blocks < len(blocks):
         del blocks[lora.blocks :]
         llm.backbone.config.num_hidden_layers = lora.blocks
-    config = LoraConfig(
-        r=lora.rank, lora_alpha=2 * lora.rank, lora_dropout=0.0, target_modules="all-linear"
-    )
-    return get_peft_model(llm.backbone, config)
+    return Adapted(llm.backbone, lora.adapter)

@@ -19,10 +19,12 @@ class QuerySet:
     Attributes:
         histories: Item indices, oldest first, of each query.
         targets: Item that came next, int64 (queries,).
+        users: Id of each query's user; empty where nobody asks for it.
     """
 
     histories: Sequence[History]
     targets: NDArray[np.int64]
+    users: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -31,8 +33,13 @@ class QuerySet:
         """At most `count` queries spread evenly over all of them."""
         if count >= len(self):
             return self
-        rows = np.linspace(0, len(self) - 1, count).astype(np.int64)
-        return QuerySet([self.histories[row] for row in rows], self.targets[rows])
+        return self.take(np.linspace(0, len(self) - 1, count).astype(np.int64))
+
+    def take(self, rows: NDArray[np.int64]) -> "QuerySet":
+        """The queries at these places, in this order."""
+        chosen = rows.tolist()
+        users = tuple(self.users[row] for row in chosen) if self.users else ()
+        return QuerySet([self.histories[row] for row in chosen], self.targets[rows], users)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Dataset:
         test: Queries touched once, for the report.
         account: What cleaning dropped and why.
         cold: Items held out whole, for `[run] cold_share`; None where none are.
+        train_users: Id of each training history's user; empty where nobody asks for it.
     """
 
     item_ids: tuple[str, ...]
@@ -75,6 +83,7 @@ class Dataset:
     test: QuerySet
     account: Mapping[str, Any]
     cold: ColdItems | None = None
+    train_users: tuple[str, ...] = ()
 
     @property
     def items(self) -> int:

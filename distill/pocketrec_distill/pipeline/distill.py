@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.cold import by_item, cold_report
 from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
@@ -32,12 +33,18 @@ from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.pipeline.teachers import teacher_figures
 from pocketrec_distill.report.schema import REPORT_SCHEMA
+from pocketrec_distill.training.parallel import data_parallel, started
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import BundleContents, Engine, write_bundle
 from pocketrec_runtime.bundle import assemble
 
 Metrics = dict[str, dict[str, RankingMetrics]]
+
+
+def _silent(_line: str) -> None:
+    """One process speaks for all."""
 
 
 def distill(
@@ -64,8 +71,11 @@ def distill(
         seed: Goes over the configuration's.
         say: Called with one line per finished stage.
 
+    Under torchrun the processes train the LLM teacher together, in one `run_dir`; the first of them
+    does all the rest.
+
     Returns:
-        The report, as docs/report.md describes it.
+        The report, as docs/report.md describes it; empty in a process that does not lead.
 
     Raises:
         DataError: The tables cannot be read, or hold too little to learn from.
@@ -73,13 +83,21 @@ def distill(
         ConfigError: A setting does not fit the data.
         BundleError: The bundle cannot be written; no half-written one is left.
     """
+    if run_dir is None and (processes := started()) > 1:
+        raise ConfigError(f"{processes} processes need one run directory; give --run-dir")
     if seed is not None:
         config = replace(config, run=replace(config.run, seed=seed))
     torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
-    with run_root(run_dir) as root:
-        data = prepare(interactions, items, config, say)
-        run = RunDirectory(root, say)
+    with data_parallel() as group, run_root(run_dir) as root:
+        tell = say if group.leads else _silent
+        data = prepare(interactions, items, config, tell)
+        run = RunDirectory(root, tell, follows=not group.leads)
         models = RunModels(data, config, run)
+        if group.size > 1:
+            # Made first, so that no process waits for another while it does something else.
+            _ = models.teacher
+        if not group.leads:
+            return {}
         shipping = Shipping(models)
         variants = shipping.variants()
         contents = shipping.shipped(next(v for v in variants if v.shipped))
@@ -184,7 +202,8 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
             "training_events": int(np.sum(lengths)),
             "cleaning": dict(data.account),
         },
-        "blend": dict(zip(models.blend_parts, models.blend.weights, strict=True)),
+        "blend": dict(zip(models.heard, models.blend.weights, strict=True)),
+        "teachers": teacher_figures(models),
         "quantization": [asdict(variant) for variant in variants],
         "parity": {f"{v.tower} tower, {v.rows} rows": v.parity for v in variants},
         "item_tower": shipping.item_tower[2],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.llm import BaseLlm, load_base_llm, pooled_states
+from pocketrec_distill.llm import BaseLlm, pooled_states
 from pocketrec_distill.models.base import (
     PositionScorer,
     Remembering,
@@ -34,14 +34,17 @@ from pocketrec_distill.pipeline.blending import choose_weights
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.linear import LinearChoice, LinearModels
+from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
     AnyStudent,
     llm_student_builder,
     llm_student_training,
 )
+from pocketrec_distill.pipeline.teachers import TeacherFigures, refined, teachers_key
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
+from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings, label, open_labels
 from pocketrec_distill.training.loop import fit
 from pocketrec_distill.training.objective import Labels
@@ -52,7 +55,7 @@ MAX_CHOICE_QUERIES = 5_000
 MAX_CHOICE_SCORES = 100_000_000
 
 _STATE_CACHE = "item-states.sqlite"
-_TEACHER_BATCH = 32
+TEACHER_BATCH = 32
 
 Model = TypeVar("Model", bound=SequenceModel)
 
@@ -64,12 +67,15 @@ class RunModels:
         self.data, self.config, self.run = data, config, run
         self.window = config.run.window
         self.curves: dict[str, list[dict[str, float]]] = {}
+        self.teacher_figures: list[TeacherFigures] = []
         count = min(MAX_CHOICE_QUERIES, max(1, MAX_CHOICE_SCORES // data.items))
         self.choices = data.validation.first(count)
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Stage key: the data, the run's seed and window, and the sections that matter."""
         settings = {name: asdict(getattr(self.config, name)) for name in sections}
+        if "llm" in sections and self.config.pretrain.enabled:
+            settings["pretrain"] = asdict(self.config.pretrain)
         run = self.config.run
         return {
             "data": self.data.fingerprint,
@@ -86,7 +92,7 @@ class RunModels:
     @functools.cached_property
     def llm(self) -> BaseLlm:
         """The base LLM; loaded only by a stage that still has to run."""
-        return load_base_llm(self.config.llm.model, self.config.llm.precision)
+        return base_llm(self)
 
     @functools.cached_property
     def states(self) -> NDArray[np.float32]:
@@ -129,6 +135,7 @@ class RunModels:
         corpus: Corpus | None = None,
         labels: Labels | None = None,
         batch: int = 128,
+        together: bool = False,
     ) -> Model:
         """A trained model: a stage that keeps its weights and its training curve."""
         corpus = corpus or self.corpus
@@ -152,7 +159,7 @@ class RunModels:
             (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
             made = True
 
-        folder = self.run.stage(name, key, make)
+        folder = self.run.stage(name, key, make, together=together)
         if not made:
             model.load(folder)
         self.curves[name] = json.loads((folder / "curve.json").read_text(encoding="utf-8"))
@@ -201,7 +208,15 @@ class RunModels:
     def teacher(self) -> Teacher:
         """The LLM with LoRA; its item vectors start from those the control learned."""
         settings = self.config.teacher
-        lora = LoraShape(settings.rank, settings.blocks, settings.adapter_rate)
+        passed = min(settings.sequences or len(self.corpus.sequences), len(self.corpus.sequences))
+        lora = LoraShape(
+            settings.rank,
+            settings.blocks,
+            settings.adapter_rate,
+            kind=settings.adapter,
+            steps=max(1, settings.epochs * -(-passed // settings.batch)),
+            checkpointing=settings.checkpointing,
+        )
         start = self.control.items.state_dict()
         same_width = settings.width == self.config.student.width
 
@@ -222,7 +237,7 @@ class RunModels:
             seed=self.seed,
         )
         key = self._control_key("llm", "teacher")
-        return self._trained("teacher", build, training, key, batch=_TEACHER_BATCH)
+        return self._trained("teacher", build, training, key, batch=TEACHER_BATCH, together=True)
 
     @functools.cached_property
     def linear(self) -> "Linear":
@@ -241,36 +256,50 @@ class RunModels:
     @functools.cached_property
     def blend_parts(self) -> dict[str, PositionScorer]:
         """What is blended, by name: each listens to something that the others do not hear."""
-        teacher = SequenceScorer(self.teacher, self.window, _TEACHER_BATCH)
+        teacher = SequenceScorer(self.teacher, self.window, TEACHER_BATCH)
         linear = self.linear.teaching
         floor = score_floor(linear.scores(self.choices.histories))
-        return {
+        parts: dict[str, PositionScorer] = {
             "teacher": Remembering(teacher),
             "control": Remembering(SequenceScorer(self.control, self.window)),
             "linear": linear,
             "log_linear": LogScores(linear, floor),
         }
+        if "sasrec" in self.config.teachers.kinds:
+            parts["sasrec"] = Remembering(SequenceScorer(self.sasrec, self.window))
+        return parts
+
+    @property
+    def heard(self) -> dict[str, PositionScorer]:
+        """The parts that `[teachers] kinds` names."""
+        names = part_names(self.config.teachers.kinds)
+        return {name: part for name, part in self.blend_parts.items() if name in names}
 
     @functools.cached_property
     def blend(self) -> Blend:
-        """LLM teacher, control and linear model, weighted by what ranks best on validation."""
-        parts = self.blend_parts
+        """The full-catalogue teachers, weighted by what ranks best on validation."""
+        parts = self.heard
 
         def make(folder: Path) -> None:
             scores = [part.scores(self.choices.histories) for part in parts.values()]
             weights = choose_weights(scores, self.choices.histories, self.choices.targets)
             (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
-        folder = self.run.stage("blend", self._control_key("llm", "teacher"), make)
+        folder = self.run.stage("blend", self._control_key("llm", "teacher", parts=[*parts]), make)
         weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
         return Blend(tuple(parts.values()), tuple(weights))
+
+    @functools.cached_property
+    def teaching_key(self) -> dict[str, Any]:
+        """Key of what depends on the teachers of the settings."""
+        return self._control_key("llm", "teacher", parts=[*self.heard], **teachers_key(self))
 
     @functools.cached_property
     def labels(self) -> Labels:
         """The blend's scores at every training position, real and synthetic."""
         distillation, items = self.config.distillation, self.data.items
         limit, candidates = distillation.max_label_bytes, distillation.labelled(items)
-        blend, sequences = Unseen(self.blend), self.distillation_corpus.sequences
+        blend, sequences = Unseen(refined(self, self.blend)), self.distillation_corpus.sequences
         more = {
             "max_label_bytes": limit,
             "candidates": candidates,
@@ -278,7 +307,7 @@ class RunModels:
         }
         folder = self.run.stage(
             "labels",
-            self._control_key("llm", "teacher", **more),
+            {**self.teaching_key, **more},
             lambda folder: label(blend, sequences, items, folder, limit, candidates),
         )
         return open_labels(folder)
@@ -327,14 +356,15 @@ class RunModels:
             self.student_key,
             corpus=self.distillation_corpus,
             labels=self.labels,
-            batch=_TEACHER_BATCH,
+            batch=TEACHER_BATCH,
         )
 
     @property
     def student_key(self) -> dict[str, Any]:
         """Key of the student, and of all that is made from it."""
         own = ("llm_student",) if self.config.student.preset == LLM else ()
-        return self.stage_key("llm", "control", "student", "teacher", "distillation", *own)
+        own_key = self.stage_key("llm", "control", "student", "teacher", "distillation", *own)
+        return {**self.teaching_key, **own_key}
 
 
 @dataclass(frozen=True)

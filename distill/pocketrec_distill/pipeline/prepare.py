@@ -57,7 +57,7 @@ def prepare(
     cleaned, asked = _cold(cleaned, config, account)
     say(str(account))
     split = split_by(config.run.split, cleaned, baskets=inputs.settings.baskets)
-    indexed = _Indexed(cleaned.item_ids, catalogue, asked, config)
+    indexed = _Indexed(cleaned, catalogue, asked, config)
     dataset = indexed.dataset(split, account.as_dict())
     _check_enough(dataset)
     return dataset
@@ -97,11 +97,12 @@ class _Indexed:
 
     def __init__(
         self,
-        codes: Sequence[str],
+        cleaned: Interactions,
         catalogue: ItemTable,
         asked: ColdQueries | None,
         config: DistillConfig,
     ) -> None:
+        codes, self.users = cleaned.item_ids, cleaned.user_ids
         cold = [] if asked is None else [codes[code] for code in asked.items.tolist()]
         self.asked, self.cold_ids, self.catalogue = asked, tuple(cold), catalogue
         self.warm = _only(catalogue, set(catalogue.item_ids) - set(cold)) if cold else catalogue
@@ -126,11 +127,13 @@ class _Indexed:
             test=self._queries(split.test),
             account=account,
             cold=self._cold(),
+            train_users=tuple(self.users[user] for user in split.train_users),
         )
 
     def _queries(self, queries: Queries | ColdQueries) -> QuerySet:
         histories = [self.places[history] for history in queries.histories]
-        return QuerySet(histories, self.places[queries.targets].astype(np.int64))
+        users = tuple(self.users[user] for user in queries.users)
+        return QuerySet(histories, self.places[queries.targets].astype(np.int64), users)
 
     def _cold(self) -> ColdItems | None:
         if self.asked is None:

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 from pocketrec_distill.version import VERSION
 
 _DONE = "stage.json"
+_WAIT_S = 0.1
 
 
 def digest_of(values: Mapping[str, Any]) -> str:
@@ -54,14 +56,24 @@ class RunDirectory:
         say: Called with one line per stage, for people.
         seconds: Wall time of each stage, as measured when it ran.
         peak_memory: Highest resident memory of each stage in bytes, as measured when it ran.
+        follows: Whether another process leads: its stages are waited for, and only those made
+            together are taken part in.
     """
 
     root: Path
     say: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: dict[str, int] = field(default_factory=dict)
+    follows: bool = False
 
-    def stage(self, name: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+    def stage(
+        self,
+        name: str,
+        key: Mapping[str, Any],
+        make: Callable[[Path], None],
+        *,
+        together: bool = False,
+    ) -> Path:
         """Folder of a stage's files, made by `make(folder)` unless it is finished already.
 
         The folder appears under its final name only when `make` has returned: a stopped run
@@ -71,8 +83,11 @@ class RunDirectory:
             name: The stage's name.
             key: Everything that its result depends on, as plain values.
             make: Writes the stage's files into an empty folder.
+            together: Whether all processes of a data-parallel run make it, each its share.
         """
         target = self.root / f"{name}-{digest_of({**key, 'version': VERSION})}"
+        if self.follows:
+            return _followed(target, make if together else None)
         if (costs := _finished(target)) is not None:
             self.say(f"{name}: kept from an earlier run")
         else:
@@ -129,6 +144,17 @@ class RunDirectory:
             process = folder.name.rpartition("-")[2]
             if process.isdigit() and not _is_running(int(process)):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _followed(target: Path, make: Callable[[Path], None] | None) -> Path:
+    """The leading process's stage once it is there; `make` takes part in it."""
+    if make is not None and not (target / _DONE).is_file():
+        with tempfile.TemporaryDirectory(prefix="pocketrec-") as folder:
+            make(Path(folder))
+    # Where the leading process fails, torchrun ends this one.
+    while not (target / _DONE).is_file():
+        time.sleep(_WAIT_S)
+    return target
 
 
 def _finished(target: Path) -> dict[str, Any] | None:

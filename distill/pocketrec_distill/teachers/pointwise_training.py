@@ -14,9 +14,9 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.progress import progress
 from pocketrec_distill.teachers.examples import Examples
 from pocketrec_distill.teachers.protocol import Candidates, Context
+from pocketrec_distill.training.schedule import warmed_up
 
 GRADIENT_NORM = 1.0
-WARMUP_SHARE = 0.1
 
 
 class PairModel(Protocol):
@@ -88,7 +88,7 @@ def fit_pairs(
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.01)
     passes = [draw(epoch) for epoch in range(1, settings.epochs + 1)]
     steps = sum(-(-len(examples) // settings.batch) for examples in passes)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+    schedule = warmed_up(optimiser, steps)
     curve: list[PairEpoch] = []
     model.set_training(True)
     for epoch, examples in enumerate(passes, start=1):
@@ -115,9 +115,3 @@ def fit_pairs(
             )
     model.set_training(False)
     return curve
-
-
-def _rate(step: int, steps: int) -> float:
-    """A linear warm-up, then a linear fall to 0."""
-    warm = max(1, round(WARMUP_SHARE * steps))
-    return min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))

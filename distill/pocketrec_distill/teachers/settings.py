@@ -12,6 +12,20 @@ PRECISIONS = ("auto", "fp32", "bf16")
 DEFAULT_ENCODER = "minilm"
 
 
+# What stands in a blend for each kind.
+_PARTS = {
+    "llm": ("teacher",),
+    "text": ("control",),
+    "ease": ("linear", "log_linear"),
+    "sasrec": ("sasrec",),
+}
+
+
+def part_names(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the parts of the blend that stand for these kinds."""
+    return tuple(name for kind in kinds for name in _PARTS.get(kind, ()))
+
+
 def _positive(section: str, settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
@@ -30,6 +44,56 @@ def _room(section: str, max_tokens: int, item_tokens: int) -> None:
             f"[{section}] max_tokens is {max_tokens}; one event and the candidate of item_tokens "
             f"{item_tokens} each need at least {2 * item_tokens + 8}"
         )
+
+
+# Kinds that score the whole catalogue, and kinds that are asked about candidates.
+CATALOGUE_KINDS = ("llm", "text", "ease", "sasrec")
+CANDIDATE_KINDS = ("classifier", "yes_no", "table")
+KINDS = CATALOGUE_KINDS + CANDIDATE_KINDS
+# Section of each kind that has a path of its own.
+PATH_SECTIONS = {"classifier": "classifier", "yes_no": "yes_no", "table": "score_table"}
+
+
+@dataclass(frozen=True)
+class TeachersSettings:
+    """Which teachers the student learns from.
+
+    Attributes:
+        kinds: Of "llm" (the sequence LLM), "text" (SASRec fed with text), "ease" (with recency
+            and text), "sasrec" (on ids), "classifier", "yes_no" and "table". The first four score
+            the whole catalogue and are blended; the others are asked about the best candidates of
+            that blend, one after the other.
+        candidates: Candidates of one history that a teacher of the second sort is asked about.
+        positions: Most training positions that such a teacher is asked about; the newest ones.
+        queries: Validation queries that decide how much it counts, and whether it helps.
+    """
+
+    kinds: tuple[str, ...] = ("llm", "text", "ease")
+    candidates: int = 20
+    positions: int = 3_000
+    queries: int = 400
+
+    def __post_init__(self) -> None:
+        _positive("teachers", self, "candidates", "positions", "queries")
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise ConfigError(
+                f"[teachers] kinds has {unknown[0]!r}; choose among {', '.join(KINDS)}"
+            )
+        if len(set(self.kinds)) != len(self.kinds):
+            raise ConfigError(f"[teachers] kinds names one twice: {', '.join(self.kinds)}")
+        if not set(self.kinds) & set(CATALOGUE_KINDS):
+            raise ConfigError(
+                f"[teachers] kinds is {', '.join(self.kinds) or 'empty'}; one of "
+                f"{', '.join(CATALOGUE_KINDS)} must say which candidates the others are asked about"
+            )
+        if self.candidates < 2:
+            raise ConfigError(f"[teachers] candidates is {self.candidates}; comparing needs 2")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Kinds that are asked about candidates, in order."""
+        return tuple(kind for kind in self.kinds if kind in CANDIDATE_KINDS)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pocketrec_distill.models.base import History, SequenceModel
 from pocketrec_distill.progress import progress
 from pocketrec_distill.training.closure import Proposal
 from pocketrec_distill.training.objective import Examples, Labels, batch_loss, check_labels
+from pocketrec_distill.training.parallel import Group, current_group
 from pocketrec_distill.training.settings import TrainSettings
 from pocketrec_distill.training.windows import shuffled_batches
 
@@ -53,16 +54,36 @@ def _train_epoch(
     """One pass over the batches; returns the mean loss."""
     model.train()
     losses = []
+    group = current_group()
     for indices in progress(batches, label=name, unit="batch"):
-        loss = batch_loss(model, examples, indices, settings)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = _shared_loss(group, model, examples, indices, settings)
+        group.sum_gradients(model.parameters())
         nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
         optimiser.step()
+        model.after_step()
         schedule.step()
         averaged.update()
-        losses.append(float(loss.detach()))
+        losses.append(loss)
     return float(np.mean(losses))
+
+
+def _shared_loss(
+    group: Group,
+    model: SequenceModel,
+    examples: Examples,
+    indices: NDArray[np.int64],
+    settings: TrainSettings,
+) -> float:
+    """Loss of a batch; the gradient of this process's part of it is left in the parameters."""
+    mine, part = group.share(indices, examples.target_counts(indices))
+    total = torch.zeros(())
+    if len(mine):
+        loss = part * (batch_loss(model, examples, mine, settings) + model.penalty())
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = loss.detach().cpu()
+    group.add_up([total])
+    return float(total)
 
 
 @torch.no_grad()
@@ -137,6 +158,12 @@ def fit(
     steps = settings.epochs * -(-min(len(lengths), settings.sequences or len(lengths)) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, step_size(settings, steps))
     check_labels(labels, settings)
+    group = current_group()
+    if group.size > 1 and labels is not None:
+        raise ConfigError(
+            f"{name}: {group.size} processes share hard labels only, since a teacher's labels are "
+            "weighed otherwise; train it in one process"
+        )
     examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
@@ -158,7 +185,7 @@ def fit(
                 f"(now {settings.learning_rate})"
             )
         with averaged.in_place():
-            curve.append(Epoch(epoch, loss, validate(model)))
+            curve.append(Epoch(epoch, loss, _validated(group, model, validate)))
             if curve[-1].ndcg > best:
                 best, best_state = curve[-1].ndcg, _trained_state(model)
         if epoch - max(curve, key=lambda e: (e.ndcg, -e.epoch)).epoch >= settings.patience:
@@ -176,6 +203,13 @@ def _proposal(
     if not settings.samples_catalogue(items):
         return None
     return Proposal.from_sequences(sequences, items)
+
+
+def _validated(
+    group: Group, model: SequenceModel, validate: Callable[[SequenceModel], float]
+) -> float:
+    """Validation by the leading process; all stop at the same epoch."""
+    return group.from_leader(validate(model) if group.leads else 0.0)
 
 
 class Averaged:

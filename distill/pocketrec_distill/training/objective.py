@@ -55,6 +55,13 @@ class Examples:
             return None
         return torch.from_numpy(np.concatenate([self.weights[index][1:] for index in indices]))
 
+    def target_counts(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each sequence counts in the mean of a batch: its targets, or their weights' sum."""
+        if self.weights is None:
+            return np.array([len(self.sequences[index]) - 1 for index in indices], np.float64)
+        sums = [np.sum(self.weights[index][1:], dtype=np.float64) for index in indices]
+        return np.array(sums, np.float64)
+
 
 def batch_loss(
     model: SequenceModel,

@@ -18,6 +18,7 @@ from pocketrec_distill.data.settings import DataSettings, DropRule
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
 from pocketrec_distill.presets import PRESETS, LlmStudentSettings
+from pocketrec_distill.pretrain import PretrainSettings
 from pocketrec_distill.settings import (
     ControlSettings,
     DistillationSettings,
@@ -26,6 +27,12 @@ from pocketrec_distill.settings import (
     StudentSettings,
     TeacherSettings,
     TextSettings,
+)
+from pocketrec_distill.teachers.settings import (
+    ClassifierSettings,
+    ScoreTableSettings,
+    TeachersSettings,
+    YesNoSettings,
 )
 from pocketrec_distill.training.item_tower import ItemTowerSettings
 from pocketrec_distill.update.settings import UpdateSettings
@@ -47,6 +54,11 @@ CHANGED = DistillConfig(
     student=StudentSettings(preset="small", width=32, heads=4, kv_heads=2, dropout=0.2),
     llm_student=LlmStudentSettings(first=1, last=0, alignment=0.0),
     control=ControlSettings(dropout=0.0, patience=2),
+    pretrain=PretrainSettings(enabled=True, steps=3, temperature=0.25),
+    teachers=TeachersSettings(kinds=("table", "ease"), candidates=2),
+    classifier=ClassifierSettings(path="C:\\x", item_tokens=4, checkpointing=True),
+    yes_no=YesNoSettings(yes=("oui", "\n", '"'), prompt="{history}\t{{}} {candidate}'"),
+    score_table=ScoreTableSettings(path="漢.parquet", scale="probability"),
     distillation=DistillationSettings(teacher_weight=0.0, temperature=2.0, max_label_bytes=1 << 40),
     item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
     update=UpdateSettings(epochs=3, keep=0.9),

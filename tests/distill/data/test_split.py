@@ -51,6 +51,7 @@ def test_leave_one_out_by_hand() -> None:
     data = interactions_of(sequence("x", "abc") + sequence("y", "abcda") + sequence("z", "bcbd"))
     split = leave_one_out(data)
     assert train_of(data, split) == ["abc", "abc", "bc"]
+    assert [data.user_ids[user] for user in split.train_users] == ["x", "y", "z"]
     assert told(data, split.validation) == {"y": ("abc", "d")}
     assert told(data, split.test) == {"z": ("bcb", "d")}
     assert (split.validation.repeats, split.test.repeats) == (1, 1)

@@ -25,6 +25,20 @@ from pocketrec_runtime.errors import InputError
 @click.option("--items", type=INPUT_PATH, help="Table of items with their text.")
 @click.option("--out", required=True, type=OUTPUT_PATH, help="The bundle: a folder, or NAME.zip.")
 @click.option("--config", "config_path", type=INPUT_PATH, help="Settings, a TOML file.")
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    metavar="KIND",
+    help="One more teacher: llm, text, ease, sasrec, classifier, yes_no or table. Repeatable.",
+)
+@click.option(
+    "--teacher-path",
+    "teacher_paths",
+    multiple=True,
+    type=INPUT_PATH,
+    help="Folder or table of the classifier, yes_no or table just named. Repeatable.",
+)
 @click.option("--run-dir", type=OUTPUT_PATH, help="Where stages keep their results, to resume.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed, over the one in the settings.")
 @json_option
@@ -35,6 +49,8 @@ def command(
     items: Path | None,
     out: Path,
     config_path: Path | None,
+    teachers: tuple[str, ...],
+    teacher_paths: tuple[Path, ...],
     run_dir: Path | None,
     seed: int | None,
     as_json: bool,
@@ -44,6 +60,9 @@ def command(
     Tables are CSV, TSV, Parquet, or RecBole's .inter and .item files. --interactions also takes
     the folder of a published data set: MovieLens, Amazon Reviews, Online Retail, HetRec Last.fm,
     MIND and others; [data] format names one where the files do not tell.
+
+    Bring your own recommender with --teacher and --teacher-path: a fine-tuned sequence classifier,
+    a yes/no adapter, or a table of scores. Without a path, a classifier or yes_no is trained here.
 
     A stopped run resumes at its last finished stage where the same --run-dir is given. The report
     goes there too, as report.json and report.html; without --run-dir into a folder NAME-report
@@ -63,7 +82,7 @@ def command(
     if impressions is not None:
         clicks(impressions, items, out, config_path, run_dir, seed, reports, as_json=as_json)
         return ExitCode.OK
-    from pocketrec_distill.config import load_config
+    from pocketrec_distill.config import load_config, with_teachers
     from pocketrec_distill.pipeline import distill
     from pocketrec_distill.report import write_report
 
@@ -72,10 +91,12 @@ def command(
         interactions,
         items,
         out,
-        config=load_config(config_path, seed=seed),
+        config=with_teachers(load_config(config_path, seed=seed), teachers, teacher_paths),
         run_dir=run_dir,
         seed=seed,
     )
+    if not report:  # one of several processes under torchrun, and not the one that leads
+        return ExitCode.OK
     _, page = write_report(report, reports)
     gate = report.get("gate", {})
     failed = gate.get("enforced") and not gate["passed"]

@@ -1,0 +1,284 @@
+"""The run's teachers: `build_teachers` makes those of the settings, `refined` lets them teach."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.metrics import ndcg_at
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.llm.base import model_fingerprint
+from pocketrec_distill.models.base import PositionScorer, SequenceScorer
+from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.sources.wheels import sha256_of
+from pocketrec_distill.teachers.catalogue import CatalogueTeacher
+from pocketrec_distill.teachers.classifier import Classifier
+from pocketrec_distill.teachers.examples import Examples, sampled_examples
+from pocketrec_distill.teachers.pointwise_training import PairModel, PairTraining, fit_pairs
+from pocketrec_distill.teachers.protocol import CandidateTeacher
+from pocketrec_distill.teachers.refine import Refined, Say, fit_say
+from pocketrec_distill.teachers.score_table import ScoreTable
+from pocketrec_distill.teachers.settings import (
+    KINDS,
+    PATH_SECTIONS,
+    ClassifierSettings,
+    YesNoSettings,
+)
+from pocketrec_distill.teachers.users import KnownUsers
+from pocketrec_distill.teachers.yes_no import YesNo
+
+if TYPE_CHECKING:
+    from pocketrec_distill.pipeline.models import RunModels
+
+
+@dataclass(frozen=True)
+class TeacherFigures:
+    """What a candidate teacher brought, on validation queries it was not fitted on.
+
+    Attributes:
+        kind: The teacher.
+        base: Factor of the logits that it refines.
+        own: Factor of its own logits.
+        queries: Queries measured.
+        ndcg_before: NDCG@10 without it.
+        ndcg_after: NDCG@10 with it.
+        known: Share of what it was asked about that it knows.
+    """
+
+    kind: str
+    base: float
+    own: float
+    queries: int
+    ndcg_before: float
+    ndcg_after: float
+    known: float
+
+
+def build_teachers(
+    models: "RunModels", kinds: Sequence[str] = KINDS
+) -> dict[str, CandidateTeacher]:
+    """The teachers of the settings by their kind, trained or loaded; in the settings' order.
+
+    Teachers of the whole catalogue are `CatalogueTeacher`s, which are parts of a blend too.
+
+    Args:
+        models: The run.
+        kinds: Which of the settings' kinds to make.
+
+    Raises:
+        ConfigError: The table has no path.
+        DataError, SourceError: A table or model cannot be used.
+    """
+    return {kind: _MAKERS[kind](models) for kind in models.config.teachers.kinds if kind in kinds}
+
+
+def refined(models: "RunModels", blend: PositionScorer) -> PositionScorer:
+    """The blend, refined by each candidate teacher of the settings; the blend itself for none.
+
+    Args:
+        models: The run.
+        blend: Scores the whole catalogue, its softmax calibrated.
+    """
+    for kind in models.config.teachers.asked:
+        blend = _refined_by(models, blend, kind)
+    return blend
+
+
+def teacher_figures(models: "RunModels") -> list[dict[str, Any]]:
+    """What each candidate teacher brought, for the report; asked after `refined`."""
+    return [asdict(figures) for figures in models.teacher_figures]
+
+
+def teachers_key(models: "RunModels") -> dict[str, Any]:
+    """What labels depend on beyond the blend: the candidate teachers and their files."""
+    asked = models.config.teachers.asked
+    if not asked:
+        return {}
+    return {
+        "teachers": asdict(models.config.teachers),
+        **{kind: _kind_key(models, kind) for kind in asked},
+    }
+
+
+def _kind_key(models: "RunModels", kind: str) -> dict[str, Any]:
+    section = getattr(models.config, PATH_SECTIONS[kind])
+    settings = {**asdict(section), "path": ""}
+    if kind == "table":
+        return {**settings, "users": models.data.train_users, "file": _file_hash(section.path)}
+    base = {} if kind == "classifier" else {"base": _fingerprint(section.base)}
+    return settings | base | ({"files": _fingerprint(section.path)} if section.path else {})
+
+
+def _file_hash(path: str) -> str:
+    if not Path(path).is_file():
+        raise ConfigError(f"[score_table] path is {path!r}; give the path of a table of scores")
+    return sha256_of(Path(path))
+
+
+def _fingerprint(name: str) -> str:
+    path = Path(name)
+    if path.is_file():
+        return sha256_of(path)
+    if path.is_dir():
+        return model_fingerprint(str(path), None, None)
+    return name
+
+
+def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> PositionScorer:
+    """`base` refined by one teacher, as a stage that fits how much the teacher is believed."""
+    settings = models.config.teachers
+    each = settings.positions / max(1, len(models.corpus.sequences))
+    refined = Refined(
+        base,
+        _MAKERS[kind](models),
+        settings.candidates,
+        users=_users(models),
+        newest=max(1, int(each)),
+        share=min(1.0, each),
+    )
+    key = {**models.teaching_key, "kind": kind}
+
+    def make(folder: Path) -> None:
+        figures = _fitted(refined, kind, models.choices.first(settings.queries))
+        (folder / "say.json").write_text(json.dumps(asdict(figures)) + "\n", encoding="utf-8")
+
+    folder = models.run.stage(f"refine-{kind}", key, make)
+    figures = TeacherFigures(**json.loads((folder / "say.json").read_text(encoding="utf-8")))
+    models.teacher_figures.append(figures)
+    models.run.say(
+        f"{kind}: validation NDCG@10 {figures.ndcg_before:.4f} without, {figures.ndcg_after:.4f} "
+        f"with it ({figures.queries} queries); it knows {figures.known:.0%} of what it is asked"
+    )
+    return replace(refined, say=Say(figures.base, figures.own))
+
+
+def _fitted(refined: Refined, kind: str, queries: QuerySet) -> TeacherFigures:
+    """Say fitted on every other query, measured on those between."""
+    rows = np.arange(len(queries), dtype=np.int64)
+    # A single query is both fitted on and measured.
+    fit, measured = queries.take(rows[::2]), queries.take(rows[1::2] if len(rows) > 1 else rows)
+    contexts = refined.users.contexts(fit.histories)
+    scores = refined.base.scores(fit.histories)
+    candidates = refined.asked_about(scores, contexts)
+    logits = refined.teacher.candidate_logits(contexts, candidates)
+    say = fit_say(scores, candidates, logits, fit.targets)
+    asked = candidates >= 0
+    before, after = (
+        float(ndcg_at(evaluate(scorer, measured).ranks).mean())
+        for scorer in (refined.base, replace(refined, say=say))
+    )
+    known = float((asked & ~np.isnan(logits)).sum() / max(1, asked.sum()))
+    return TeacherFigures(kind, say.base, say.own, len(measured), before, after, known)
+
+
+def _users(models: "RunModels") -> KnownUsers:
+    data = models.data
+    asked = [
+        (history, user)
+        for queries in (data.validation, data.test)
+        for history, user in zip(queries.histories, queries.users, strict=False)
+    ]
+    if not data.train_users:
+        return KnownUsers()
+    return KnownUsers.of(data.train, data.train_users, models.window, asked)
+
+
+def _sequence_llm(models: "RunModels") -> CandidateTeacher:
+    return CatalogueTeacher(SequenceScorer(models.teacher, models.window, 32), models.data.items)
+
+
+def _text_sasrec(models: "RunModels") -> CandidateTeacher:
+    return CatalogueTeacher(SequenceScorer(models.control, models.window), models.data.items)
+
+
+def _id_sasrec(models: "RunModels") -> CandidateTeacher:
+    return CatalogueTeacher(SequenceScorer(models.sasrec, models.window), models.data.items)
+
+
+def _ease(models: "RunModels") -> CandidateTeacher:
+    return CatalogueTeacher(models.linear.teaching, models.data.items)
+
+
+def _table(models: "RunModels") -> CandidateTeacher:
+    settings = models.config.score_table
+    table = ScoreTable.open(Path(settings.path), models.data.item_ids, settings.scale)
+    models.run.say(f"score table: {table.coverage}")
+    known = sum(user in table.users for user in models.data.train_users)
+    models.run.say(f"score table: {known:,} of {len(models.data.train_users):,} training users")
+    return table
+
+
+def _classifier(models: "RunModels") -> CandidateTeacher:
+    settings, texts = models.config.classifier, models.data.texts
+    if settings.path:
+        return Classifier.open(Path(settings.path), texts, settings)
+    folder = _trained(
+        models, "classifier", settings, lambda: Classifier.untrained(texts, settings, _seed(models))
+    )
+    return Classifier.open(folder, texts, settings)
+
+
+def _yes_no(models: "RunModels") -> CandidateTeacher:
+    settings, texts = models.config.yes_no, models.data.texts
+    if settings.path:
+        return YesNo.open(Path(settings.path), texts, settings)
+    folder = _trained(
+        models, "yes_no", settings, lambda: YesNo.untrained(texts, settings, _seed(models))
+    )
+    return YesNo.open(folder, texts, settings)
+
+
+def _trained(
+    models: "RunModels",
+    kind: str,
+    settings: ClassifierSettings | YesNoSettings,
+    build: Callable[[], Classifier | YesNo],
+) -> Path:
+    """The folder of a teacher trained on the interactions: a stage."""
+
+    def make(folder: Path) -> None:
+        model = build()
+
+        def draw(epoch: int) -> Examples:
+            return sampled_examples(
+                models.data.train,
+                model.texts.texts,
+                window=models.window,
+                negatives=settings.negatives,
+                most=settings.examples,
+                rng=np.random.default_rng([_seed(models), epoch]),
+            )
+
+        training = PairTraining(
+            settings.epochs, settings.batch, settings.learning_rate, _seed(models)
+        )
+        curve = fit_pairs(_as_pair_model(model), draw, training, kind)
+        model.save(folder)
+        rows = [epoch.as_dict() for epoch in curve]
+        (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+
+    key = {**models.stage_key(), kind: _kind_key(models, kind)}
+    return models.run.stage(kind.replace("_", "-"), key, make)
+
+
+def _as_pair_model(model: Classifier | YesNo) -> PairModel:
+    return model
+
+
+def _seed(models: "RunModels") -> int:
+    return models.config.run.seed
+
+
+_MAKERS: Mapping[str, Callable[["RunModels"], CandidateTeacher]] = {
+    "llm": _sequence_llm,
+    "text": _text_sasrec,
+    "sasrec": _id_sasrec,
+    "ease": _ease,
+    "table": _table,
+    "classifier": _classifier,
+    "yes_no": _yes_no,
+}
