@@ -22,6 +22,12 @@ def test_float_rows_by_hand():
     assert rows.scores(fix(np.array([2, 3, -1], np.float32))).tolist() == [6.25]
 
 
+def test_float_rows_are_folded_in_one_order():
+    rows = ItemRows(np.array([[2**54, 1, -(2**54), 1]], np.float32), None, np.zeros(1, np.float32))
+    # (2^54 - 2^54) + (1 + 1); any other order loses a 1.
+    assert rows.scores(fix(np.ones(4, np.float32))).tolist() == [2]
+
+
 def test_fixed_point_keeps_24_bits_and_rounds_the_smallest():
     query = fix(np.array([1.0, 2**-8 + 2**-31, 2**-33, 3 * 2**-33], np.float32))
     assert query.exponent == -31

@@ -77,6 +77,30 @@ def test_rows_whose_coarse_order_is_wrong(catalogue_of):
     assert found.rescored == 320  # nothing could be left out with certainty
 
 
+def test_the_best_may_be_excluded(hard):
+    # What is left out had the highest lower bounds, which then promise nothing.
+    catalogue = hard("plain", 5000, 24, seed=6)
+    scan = Scan(catalogue)
+    query = np.random.default_rng(0).normal(size=24).astype(np.float32)
+    order = np.lexsort((np.arange(5000), -scan.scores(query)))
+    for count in (5, 40):
+        assert scan.top_k(query, 5, exclude=order[:count]).indices.tolist() == (
+            order[count : count + 5].tolist()
+        )
+
+
+def test_ties_between_blocks_that_are_opened_one_after_the_other(catalogue_of):
+    rows = np.zeros((320, 2), np.int8)
+    rows[[3, 165, 170]] = [100, 0]
+    rows[160] = [127, 127]  # not allowed, but its block looks best and is opened first
+    allow = np.ones(320, bool)
+    allow[160] = False
+    scan = Scan(catalogue_of(rows, np.ones(320)), direct_rows=0)
+    found = scan.top_k(np.array([1, 1], np.float32), 2, allow=allow)
+    assert found.indices.tolist() == [3, 165]
+    assert found.rescored < 319
+
+
 def test_few_rows_are_rescored(hard):
     catalogue = hard("plain", 20_000, 64, seed=9)
     scan = Scan(catalogue)
