@@ -196,7 +196,7 @@ class Scan:
         """
         upper = bounds.upper
         share = int(np.count_nonzero(allow)) / len(self)
-        count = 1 + int(2 * k / (share * self._block))
+        count = 1 + int(k / share)
         found: list[_Scored] = []
         floor, opened = -math.inf, math.inf
         while opened > -math.inf and opened > floor:

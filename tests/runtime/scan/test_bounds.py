@@ -87,6 +87,14 @@ def test_a_wide_row_of_extremes_is_summed_exactly(catalogue_of):
         assert bounds.upper.max() < 1.0001 * 127 * 4096
 
 
+def test_rounding_of_a_large_bias_is_part_of_the_bound(catalogue_of):
+    # The score 2^24 + 1.79 rounds up to 2^24 + 2; the coarse one, 2^24 + 1, down to 2^24.
+    catalogue = catalogue_of(np.full((2, 2), [1, 127], np.int8), [1, 1], [2**24, 0])
+    query = np.array([1, 0.4 / 64], np.float32)
+    coarse = IntegerCoarse(catalogue.rows, catalogue.scales, catalogue.bias)
+    assert check(catalogue, coarse, query)
+
+
 def test_codes_keep_pairs_of_products_within_16_bits():
     for query in np.random.default_rng(0).standard_t(1, (200, 64)).astype(np.float32):
         codes = _quantize(fix(query)).codes
