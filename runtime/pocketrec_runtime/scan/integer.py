@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pocketrec_runtime.scan.coarse import BlockBounds
 from pocketrec_runtime.scan.fixed import FixedQuery
 from pocketrec_runtime.scan.graph import coarse_graph
+from pocketrec_runtime.scan.memory import release_freed_memory
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -184,4 +185,6 @@ def _open(model: bytes, threads: int) -> "InferenceSession":
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     # It keeps the bytes, to be made again with other providers: a second copy of the rows.
     session._model_bytes = b""
+    del model
+    release_freed_memory()
     return session

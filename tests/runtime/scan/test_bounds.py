@@ -1,5 +1,8 @@
 """The coarse scans never claim more than is true: bounds against exact scores of every row."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -122,3 +125,17 @@ def test_shards_and_chunks_are_seams_that_do_not_show(hard):
     for one, other in zip(whole.bounds([query]), parts.bounds([query]), strict=True):
         np.testing.assert_array_equal(one.upper, other.upper)
         np.testing.assert_array_equal(one.lower, other.lower)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's own account")
+def test_one_packed_copy_of_the_rows_is_kept():
+    rows = np.random.default_rng(0).integers(-127, 128, (400_000, 64), dtype=np.int8)
+    before = resident_bytes()
+    coarse = IntegerCoarse(rows, np.ones(400_000, np.float32), np.zeros(400_000, np.float32))
+    assert resident_bytes() - before < 1.5 * rows.nbytes
+    assert coarse.block == 64
+
+
+def resident_bytes():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
