@@ -83,7 +83,9 @@ class IntegerCoarse:
         shard_bytes: int = SHARD_BYTES,
     ) -> None:
         self.block = BLOCK if len(rows) < MANY_ROWS else 2 * BLOCK
-        norms = scales * np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        # int32 holds 127 * 127 * 4096.
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.int32)
+        norms = scales * np.sqrt(squares, dtype=np.float64)
         self._norms = _block_maxima(norms, self.block)
         self._biases = _block_maxima(np.abs(bias), self.block)
         self._biased = bool(self._biases.any())
