@@ -201,7 +201,7 @@ class Scan:
         floor, opened = -math.inf, math.inf
         while opened > -math.inf and opened > floor:
             at = max(0, upper.size - count)
-            cut = max(floor, float(np.partition(upper, at)[at])) if at else -math.inf
+            cut = max(floor, float(np.partition(upper, at)[at]) if at else -math.inf)
             blocks = np.flatnonzero((upper >= cut) & (upper < opened))
             found.append(self._scored(query, self._rows_of(blocks, allow), exclude))
             floor, opened, count = _kth_best(found, k), cut, 4 * count
