@@ -1,4 +1,4 @@
-"""Run by `check_arm64.sh`: the golden answers of a bundle on this machine, and how far they are off."""
+"""Run by `check_arm64.sh`: a bundle's golden answers on this machine, and how far off they are."""
 
 import json
 import platform

@@ -17,6 +17,7 @@ from pocketrec_distill.pretrain.settings import PretrainSettings
 from pocketrec_distill.settings import (
     ControlSettings,
     DistillationSettings,
+    ExportSettings,
     LlmSettings,
     RunSettings,
     StudentSettings,
@@ -58,6 +59,7 @@ class DistillConfig:
         item_tower: The on-device text encoder.
         clicks: Click models, for `distill --impressions`.
         update: How `pocketrec update` learns new events.
+        export: What stands in the bundle beside the ONNX models.
         gate: When the student is good enough to be shipped.
     """
 
@@ -78,6 +80,7 @@ class DistillConfig:
     item_tower: ItemTowerSettings = field(default_factory=ItemTowerSettings)
     clicks: ClickSettings = field(default_factory=ClickSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
     gate: GateSettings = field(default_factory=GateSettings)
 
     def as_dict(self) -> dict[str, Any]:

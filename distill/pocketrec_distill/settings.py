@@ -321,3 +321,20 @@ def distillation_training(
         samples=distillation.samples,
         seed=seed,
     )
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What stands in the bundle beside the ONNX models.
+
+    Attributes:
+        gguf: How `user_tower.gguf` for llama.cpp stores matrices: "F32", "F16", "Q8_0" or "Q4_0";
+            "none" writes no such file.
+    """
+
+    gguf: str = "none"
+
+    def __post_init__(self) -> None:
+        known = ("none", "F32", "F16", "Q8_0", "Q4_0")
+        if self.gguf not in known:
+            raise ConfigError(f"[export] gguf is {self.gguf!r}; choose one of {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""From PyTorch to the bundle: ONNX export, quantization, and proof that nothing was lost."""
+"""From PyTorch to the bundle: ONNX and GGUF, quantization, and proof that nothing was lost."""
 
 from pocketrec_distill.export.gguf import export_gguf, write_gguf
 from pocketrec_distill.export.onnx import export_item_tower, export_user_tower

@@ -4,6 +4,7 @@ Written with the `gguf` package alone; llama.cpp is not needed to export, only t
 """
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -12,6 +13,7 @@ import torch
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.llama import LlamaBlock
+from pocketrec_distill.models.llm_student import INPUT_NORM_EPS, LlmStudent
 from pocketrec_distill.models.student import Student
 from pocketrec_runtime.gguf.blocks import BLOCK
 from pocketrec_runtime.gguf.tower import (
@@ -26,23 +28,32 @@ Precision = Literal["F32", "F16", "Q8_0", "Q4_0"]
 """How matrices are stored; norms stay float32."""
 
 
-def export_gguf(student: Student, window: int, precision: Precision = "F16") -> bytes:
+def export_gguf(student: Student | LlmStudent, window: int, precision: Precision = "F16") -> bytes:
     """The student's user tower as `user_tower.gguf`."""
     return write_gguf(student_weights(student), window, precision)
 
 
-def student_weights(student: Student) -> LlamaWeights:
-    """The small student as plain arrays."""
+def student_weights(student: Student | LlmStudent) -> LlamaWeights:
+    """A student as plain arrays; an LLM student with its projections around the blocks."""
     shape = student.shape
-    blocks = tuple(block_weights(cast(LlamaBlock, block)) for block in student.blocks)
-    return LlamaWeights(
-        blocks,
+    weights = LlamaWeights(
+        tuple(block_weights(cast(LlamaBlock, block)) for block in student.blocks),
         array(student.norm.weight),
         shape.heads,
         shape.kv_heads,
         shape.head_dim,
         eps=student.norm.eps,
         input_scale=student.input_scale,
+    )
+    if isinstance(student, Student):
+        return weights
+    return replace(
+        weights,
+        rope_theta=student.rope_theta,
+        enter=array(student.enter.weight),
+        input_norm_eps=INPUT_NORM_EPS,
+        leave=array(student.leave.weight),
+        skip_gain=float(student.skip_gain),
     )
 
 
@@ -59,22 +70,6 @@ def block_weights(block: LlamaBlock) -> BlockWeights:
         gate=array(feed.gate.weight),
         up=array(feed.up.weight),
         down=array(feed.down.weight),
-    )
-
-
-def hugging_face_block(block: Any) -> BlockWeights:
-    """One `LlamaDecoderLayer` of transformers as plain arrays; adapters must be merged before."""
-    attention, feed = block.self_attn, block.mlp
-    return BlockWeights(
-        attention_norm=array(block.input_layernorm.weight),
-        query=array(attention.q_proj.weight),
-        key=array(attention.k_proj.weight),
-        value=array(attention.v_proj.weight),
-        output=array(attention.o_proj.weight),
-        feed_norm=array(block.post_attention_layernorm.weight),
-        gate=array(feed.gate_proj.weight),
-        up=array(feed.up_proj.weight),
-        down=array(feed.down_proj.weight),
     )
 
 

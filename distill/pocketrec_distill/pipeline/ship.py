@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from pocketrec_distill.calibration import fit_calibration
 from pocketrec_distill.export import (
     compare_scores,
+    export_gguf,
     export_user_tower,
 )
+from pocketrec_distill.export.gguf import Precision as GgufPrecision
 from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.floors import interaction_counts
@@ -195,8 +197,15 @@ class Shipping:
         calibration = fit_calibration(
             scores, queries.histories, queries.targets, f"{len(queries)} validation queries"
         )
-        calibrated = replace(contents, calibration=calibration)
+        calibrated = replace(contents, calibration=calibration, user_tower_gguf=self._gguf(variant))
         return record_golden(calibrated, self._golden_histories())
+
+    def _gguf(self, variant: Precision) -> bytes | None:
+        """The user tower for llama.cpp, where the settings ask for it."""
+        precision = self.models.config.export.gguf
+        if precision == "none":
+            return None
+        return export_gguf(self.made(variant), self.models.window, cast(GgufPrecision, precision))
 
     def _golden_histories(self) -> list[list[str]]:
         """Made-up histories of random items: no user's history ever stands in a bundle."""

@@ -22,6 +22,7 @@ from pocketrec_distill.pretrain import PretrainSettings
 from pocketrec_distill.settings import (
     ControlSettings,
     DistillationSettings,
+    ExportSettings,
     LlmSettings,
     RunSettings,
     StudentSettings,
@@ -63,6 +64,7 @@ CHANGED = DistillConfig(
     item_tower=ItemTowerSettings(vocabulary=301, learning_rate=1e16),
     update=UpdateSettings(epochs=3, keep=0.9),
     clicks=ClickSettings(encoder="x", width=32, folds=3),
+    export=ExportSettings(gguf="Q4_0"),
     gate=GateSettings(enforce=False, retention=0.95, ease="fail", min_users=5),
 )
 

@@ -52,6 +52,9 @@ vocabulary = 300
 width = 16
 epochs = 150
 
+[export]
+gguf = "F16"
+
 [gate]
 enforce = false  # on rings that any model learns, no model can be ahead
 """

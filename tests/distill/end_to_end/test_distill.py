@@ -57,6 +57,16 @@ def test_a_student_that_fails_the_gate_ends_with_7_beside_its_place(
     write_report(finished.report, place.run_dir)
 
 
+def test_the_bundle_also_runs_on_llama_cpp(finished: FinishedRun) -> None:
+    onnx = Engine.open(finished.place.bundle)
+    history = list(onnx.catalogue.ids[3:7])
+    expected = [item.item_id for item in onnx.recommend(history, 5).items]
+    for backend in ("llama", "numpy"):
+        engine = Engine.open(finished.place.bundle, backend=backend)
+        assert engine.backend.precision == "F16"
+        assert [item.item_id for item in engine.recommend(history, 5).items] == expected
+
+
 def test_every_stage_says_its_time_and_memory(finished: FinishedRun) -> None:
     stages = {"item-states", "control", "teacher", "labels", "student", "export", "item-tower"}
     assert stages <= set(finished.report["seconds"])

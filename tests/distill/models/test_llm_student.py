@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.export import export_user_tower
+from pocketrec_distill.export import export_gguf, export_user_tower
 from pocketrec_distill.llm import BaseLlm
 from pocketrec_distill.llm.base import decoder_blocks
 from pocketrec_distill.models import SequenceScorer, TowerShape
@@ -24,7 +24,7 @@ from pocketrec_runtime import (
     record_golden,
     write_bundle,
 )
-from pocketrec_runtime.towers import OnnxUserTower
+from pocketrec_runtime.towers import LlamaUserTower, NumpyUserTower, OnnxUserTower, RunSettings
 
 ITEMS, WIDTH, WINDOW = 11, 12, 8
 STATES = np.random.default_rng(0).normal(size=(ITEMS, 32)).astype(np.float32)
@@ -52,6 +52,21 @@ def pruned(teacher: Teacher, first: int, last: int) -> LlmStudent:
 
 def worst(a: torch.Tensor | np.ndarray, b: torch.Tensor | np.ndarray) -> float:
     return float(np.abs(np.asarray(a) - np.asarray(b)).max())
+
+
+@torch.inference_mode()
+def test_gguf_is_the_student_with_its_projections(teacher: Teacher) -> None:
+    student = pruned(teacher, 1, 1)
+    shape = ModelShape(
+        width=WIDTH, blocks=2, heads=2, kv_heads=1, head_dim=16, window=WINDOW, items=ITEMS,
+        rows="float32",
+    )  # fmt: skip
+    data = export_gguf(student, WINDOW, "F32")
+    events = torch.randn(2, 5, WIDTH)
+    expected = student(events)[:, -1]
+    for tower in (NumpyUserTower(data, shape), LlamaUserTower(data, shape, RunSettings())):
+        _, cache = tower.run(events[:, :3].numpy())
+        assert worst(tower.run(events[:, 3:].numpy(), cache)[0], expected) < 1e-4
 
 
 @torch.inference_mode()
