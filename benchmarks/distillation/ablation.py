@@ -62,7 +62,7 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
     def make(folder: Path) -> None:
         torch.manual_seed(settings.seed)
         corpus = models.distillation_corpus
-        student = Student(data.items, shape, models.states, models.config.student.dropout)
+        student = Student(data.items, shape, models.features, models.config.student.dropout)
         fit(
             student,
             corpus.sequences,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pocketrec_distill.clicks.settings import ClickSettings
+from pocketrec_distill.data.knowledge import KnowledgeSettings
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
@@ -45,6 +46,7 @@ class DistillConfig:
         run: Seed, threads, window, split, licence.
         data: Reading and cleaning.
         text: Items to text.
+        knowledge: Relations of items from a knowledge graph.
         llm: The base LLM.
         pretrain: Continued pretraining of the base LLM.
         teacher: The LLM teacher.
@@ -66,6 +68,7 @@ class DistillConfig:
     run: RunSettings = field(default_factory=RunSettings)
     data: DataSettings = field(default_factory=DataSettings)
     text: TextSettings = field(default_factory=TextSettings)
+    knowledge: KnowledgeSettings = field(default_factory=KnowledgeSettings)
     llm: LlmSettings = field(default_factory=LlmSettings)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)

@@ -76,9 +76,15 @@ class TextSettings:
 
     Attributes:
         template: Such as "{title} ({year}). Genres: {genres}"; empty builds it from all columns.
+        lexical: Length of the vector of an item's words (latent semantic analysis) that stands
+            beside its LLM states; 0 adds none.
     """
 
     template: str = ""
+    lexical: int = 0
+
+    def __post_init__(self) -> None:
+        _not_negative("text", self, "lexical")
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,8 @@ class StudentSettings:
         kv_heads: Key/value heads.
         hidden: Inner width of the feed-forward layers.
         dropout: Dropout while it is distilled; labels of synthetic histories regularise enough.
+        id_dropout: Share of the items that stand by their text alone in a training step; more of
+            it ranks new items better.
         epochs: Passes over the data; the step size falls to nearly 0 at the last one.
         patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step at most.
@@ -179,6 +187,7 @@ class StudentSettings:
     kv_heads: int = 0
     hidden: int = 0
     dropout: float = 0.0
+    id_dropout: float = 0.0
     epochs: int = 12
     patience: int = 6
     batch: int = 192
@@ -192,7 +201,7 @@ class StudentSettings:
         names = ("epochs", "patience", "batch", "positions", "learning_rate")
         _positive("student", self, *names)
         _not_negative("student", self, "weight_decay", "sequences")
-        _dropout("student", self, "dropout", "average")
+        _dropout("student", self, "dropout", "id_dropout", "average")
         try:
             for name, value in asdict(preset_shape(self.preset)).items():
                 if getattr(self, name) == 0:

@@ -29,16 +29,34 @@ def standardised(states: NDArray[np.float32]) -> Tensor:
 
 
 class ItemVectors(nn.Module):
-    """Item vectors: projected text states plus an id residual; either part may be absent."""
+    """Item vectors: projected text features plus an id residual; either part may be absent.
 
-    def __init__(self, items: int, width: int, states: NDArray[np.float32] | None) -> None:
+    Args:
+        items: Number of items.
+        width: Length of a vector.
+        states: Features of the items' text float32 (items, any), blocks of rows of about unit
+            length; see `models.item_features.beside`. None for ids alone.
+        id_dropout: Share of the items that stand without their residual in a training step, so that
+            the text part learns to do alone, as it must for a new item (DropoutNet: Volkovs, Yu and
+            Poutanen, NeurIPS 2017).
+    """
+
+    def __init__(
+        self,
+        items: int,
+        width: int,
+        states: NDArray[np.float32] | None,
+        id_dropout: float = 0.0,
+    ) -> None:
         super().__init__()
+        self.id_dropout = id_dropout
         self.residual = nn.Parameter(torch.randn(items, width) * 0.02)
         self.text: Tensor | None
         if states is None:
             self.register_buffer("text", None)
         else:
-            self.register_buffer("text", standardised(states), persistent=False)
+            rows = torch.from_numpy(np.ascontiguousarray(states))
+            self.register_buffer("text", rows, persistent=False)
             self.projection = nn.Linear(states.shape[1], width, bias=False)
 
     def from_text(self) -> Tensor:
@@ -50,7 +68,12 @@ class ItemVectors(nn.Module):
 
     def forward(self) -> Tensor:
         """Vectors of the whole catalogue (items, width)."""
-        return self.residual if self.text is None else self.residual + self.from_text()
+        if self.text is None:
+            return self.residual
+        residual: Tensor = self.residual
+        if self.training and self.id_dropout:
+            residual = residual * (torch.rand(len(residual), 1) >= self.id_dropout)
+        return residual + self.from_text()
 
 
 class Student(SequenceModel):
@@ -59,8 +82,9 @@ class Student(SequenceModel):
     Args:
         items: Number of catalogue items.
         shape: Sizes of the tower.
-        states: Pooled LLM states float32 (items, llm width), or None for ids alone.
+        states: Features of the items' text, see `ItemVectors`, or None for ids alone.
         dropout: Dropout on inputs, attention and block outputs while training.
+        id_dropout: See `ItemVectors`.
     """
 
     def __init__(
@@ -69,10 +93,11 @@ class Student(SequenceModel):
         shape: TowerShape,
         states: NDArray[np.float32] | None,
         dropout: float = 0.3,
+        id_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.shape, self.width = shape, shape.width
-        self.items = ItemVectors(items, shape.width, states)
+        self.items = ItemVectors(items, shape.width, states, id_dropout)
         self.blocks = nn.ModuleList(LlamaBlock(shape, dropout) for _ in range(shape.blocks))
         self.norm = RMSNorm(shape.width)
         self.drop = nn.Dropout(dropout)

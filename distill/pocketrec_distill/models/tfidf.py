@@ -8,31 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.models.floors import MAX_DENSE_ITEMS, ItemItem
 
 _WORD = re.compile(r"\w+")
 
 
 def tfidf_matrix(texts: Sequence[str]) -> Any:
-    """Rows of unit length, SciPy CSR float32 (texts, words); an empty text is a row of zeros.
+    """`tfidf_of_words` of texts; words are runs of letters and digits in lower case."""
+    return tfidf_of_words([_WORD.findall(text.lower()) for text in texts])
 
-    Words are runs of letters and digits in lower case; a weight is (1 + log count) times
-    log((1 + texts) / (1 + texts with the word)) + 1 (Salton and Buckley, 1988; smoothed so that no
-    word divides by zero or counts nothing).
+
+def tfidf_of_words(words: Sequence[Sequence[str]]) -> Any:
+    """Rows of unit length, SciPy CSR float32 (rows, distinct words); no words are a row of zeros.
+
+    A weight is (1 + log count) times log((1 + rows) / (1 + rows with the word)) + 1 (Salton and
+    Buckley, 1988; smoothed so that no word divides by zero or counts nothing).
     """
     from scipy import sparse
 
     columns: dict[str, int] = {}
     rows: list[int] = []
     places: list[int] = []
-    for row, text in enumerate(texts):
-        for word in _WORD.findall(text.lower()):
+    for row, found in enumerate(words):
+        for word in found:
             rows.append(row)
             places.append(columns.setdefault(word, len(columns)))
-    shape = (len(texts), max(1, len(columns)))
+    shape = (len(words), max(1, len(columns)))
     counts = sparse.coo_matrix((np.ones(len(rows)), (rows, places)), shape).tocsr()
     counts.sum_duplicates()
     seen = np.bincount(counts.indices, minlength=shape[1])
-    rarity = np.log((1 + len(texts)) / (1 + seen)) + 1
+    rarity = np.log((1 + len(words)) / (1 + seen)) + 1
     counts.data = (1 + np.log(counts.data)) * rarity[counts.indices]
     lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
     scale = sparse.diags(1 / np.where(lengths > 0, lengths, 1))
@@ -65,3 +70,25 @@ class TfIdf:
         products: Floats = (centroids @ self.matrix.T).toarray()
         scores: Floats = (products / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
         return scores
+
+
+def text_item_item(
+    texts: Sequence[str], counts: NDArray[np.int64], power: float = 3.0, decay: float = 1.0
+) -> ItemItem:
+    """Items whose text is like that of the history's items: a floor, and a part of a blend.
+
+    Scores = sum over the history of the cosine of tf-idf vectors to a power, which keeps what is
+    nearly the same item and quiets what shares a common word.
+
+    Args:
+        texts: Text of every item.
+        counts: Training events of each item, int64 (items,): of a large catalogue the
+            `MAX_DENSE_ITEMS` most consumed items are compared.
+        power: Exponent of the cosine.
+        decay: Weight of an event over that of the one after it.
+    """
+    dense = np.sort(np.argsort(-counts, kind="stable")[:MAX_DENSE_ITEMS])
+    matrix = tfidf_matrix([texts[item] for item in dense.tolist()])
+    weights = np.asarray((matrix @ matrix.T).toarray(), dtype=np.float32)
+    np.fill_diagonal(weights, 0)
+    return ItemItem(np.clip(weights, 0, 1) ** np.float32(power), dense, len(texts), decay)

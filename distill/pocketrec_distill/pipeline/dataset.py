@@ -70,6 +70,7 @@ class Dataset:
         validation: Queries for every choice.
         test: Queries touched once, for the report.
         account: What cleaning dropped and why.
+        entities: Entities of a knowledge graph that each item is related to; empty without a graph.
         cold: Items held out whole, for `[run] cold_share`; None where none are.
         train_users: Id of each training history's user; empty where nobody asks for it.
     """
@@ -82,6 +83,7 @@ class Dataset:
     validation: QuerySet
     test: QuerySet
     account: Mapping[str, Any]
+    entities: Sequence[Sequence[str]] = ()
     cold: ColdItems | None = None
     train_users: tuple[str, ...] = ()
 
@@ -94,7 +96,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over everything a model is trained or measured on."""
         digest = hashlib.sha256()
-        for words in (self.item_ids, self.texts):
+        for words in (self.item_ids, self.texts, *self.entities):
             for word in words:
                 digest.update(word.encode("utf-8", "surrogatepass") + b"\0")
         queries = (self.validation, self.test)

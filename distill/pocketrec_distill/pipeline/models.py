@@ -25,6 +25,7 @@ from pocketrec_distill.models.base import (
 )
 from pocketrec_distill.models.blend import Blend, LogScores, score_floor
 from pocketrec_distill.models.floors import ItemItem
+from pocketrec_distill.models.item_features import beside, lexical_features, relation_features
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
@@ -73,6 +74,8 @@ class RunModels:
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Stage key: the data, the run's seed and window, and the sections that matter."""
+        if "llm" in sections:  # what reads an item's text reads all of its features
+            sections = (*sections, "text", "knowledge")
         settings = {name: asdict(getattr(self.config, name)) for name in sections}
         if "llm" in sections and self.config.pretrain.enabled:
             settings["pretrain"] = asdict(self.config.pretrain)
@@ -113,6 +116,25 @@ class RunModels:
         folder = self.run.stage("item-states", self.stage_key("llm"), make)
         states: NDArray[np.float32] = np.load(folder / "states.npy")
         return states
+
+    @functools.cached_property
+    def features(self) -> NDArray[np.float32]:
+        """What text-fed models read of an item, float32 (items, any): LLM states, words, relations.
+
+        The blocks stand side by side; see `models.item_features`.
+        """
+        lexical, width = self.config.text.lexical, self.config.knowledge.width
+        if not lexical and not self.data.entities:
+            return beside(self.states)
+
+        def make(folder: Path) -> None:
+            blocks = [lexical_features(self.data.texts, lexical)]
+            if self.data.entities:
+                blocks.append(relation_features(self.data.entities, width))
+            np.save(folder / "features.npy", np.concatenate(blocks, axis=1))
+
+        folder = self.run.stage("item-words", self.stage_key("text", "knowledge"), make)
+        return beside(self.states, np.load(folder / "features.npy"))
 
     @functools.cached_property
     def corpus(self) -> Corpus:
@@ -182,7 +204,7 @@ class RunModels:
         control = self.config.control
         return self._trained(
             "control",
-            lambda: Student(self.data.items, self.shape, self.states, control.dropout),
+            lambda: Student(self.data.items, self.shape, self.features, control.dropout),
             hard_label_training(control, self.seed),
             self._control_key("llm"),
         )
@@ -222,7 +244,7 @@ class RunModels:
 
         def build() -> Teacher:
             teacher = Teacher(
-                self.llm, self.data.items, settings.width, self.states, lora, settings.dropout
+                self.llm, self.data.items, settings.width, self.features, lora, settings.dropout
             )
             if same_width:
                 teacher.start_from(start)
@@ -321,7 +343,9 @@ class RunModels:
             return self._llm_student(training)
         return self._trained(
             "student",
-            lambda: Student(self.data.items, self.shape, self.states, settings.dropout),
+            lambda: Student(
+                self.data.items, self.shape, self.features, settings.dropout, settings.id_dropout
+            ),
             training,
             self.student_key,
             corpus=self.distillation_corpus,
@@ -351,7 +375,7 @@ class RunModels:
         settings = self.config.llm_student
         return self._trained(
             "student",
-            llm_student_builder(self.teacher, self.states, settings),
+            llm_student_builder(self.teacher, self.features, settings),
             llm_student_training(training, settings),
             self.student_key,
             corpus=self.distillation_corpus,

@@ -17,7 +17,9 @@ from pocketrec_distill.data import (
     split_by,
 )
 from pocketrec_distill.data.cold import ColdQueries, hold_out_items
+from pocketrec_distill.data.formats import Published
 from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
 from pocketrec_distill.data.split import Queries, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.llm.text import TextTemplate, clean_value
@@ -55,12 +57,33 @@ def prepare(
         account.note(f"{added:,} items stand in interactions only; their id is their text")
     account.note(_on_baskets(cleaned, inputs.settings, config.run.split))
     cleaned, asked = _cold(cleaned, config, account)
-    say(str(account))
     split = split_by(config.run.split, cleaned, baskets=inputs.settings.baskets)
     indexed = _Indexed(cleaned, catalogue, asked, config)
-    dataset = indexed.dataset(split, account.as_dict())
+    knowledge = _knowledge(indexed.warm, inputs, config.knowledge)
+    if knowledge is not None:
+        account.note(str(knowledge))
+    say(str(account))
+    dataset = indexed.dataset(split, account.as_dict(), knowledge)
     _check_enough(dataset)
     return dataset
+
+
+def _knowledge(
+    catalogue: ItemTable, inputs: Published, settings: KnowledgeSettings
+) -> Knowledge | None:
+    """What the graph in the settings, or the one beside the data, says of the catalogue."""
+    if not settings.kg:
+        return None
+    paths = (Path(settings.kg), Path(settings.link))
+    if settings.kg == "auto":
+        if inputs.knowledge is None:
+            raise ConfigError(
+                "[knowledge] kg is auto, but no NAME.kg and NAME.link stand beside the "
+                "interactions; give the folder of RecBole's files, or both paths"
+            )
+        paths = inputs.knowledge
+    titles = [text if isinstance(text, str) else None for text in catalogue.columns["title"]]
+    return read_knowledge(*paths, catalogue.item_ids, titles, settings)
 
 
 def _cold(
@@ -106,13 +129,23 @@ class _Indexed:
         cold = [] if asked is None else [codes[code] for code in asked.items.tolist()]
         self.asked, self.cold_ids, self.catalogue = asked, tuple(cold), catalogue
         self.warm = _only(catalogue, set(catalogue.item_ids) - set(cold)) if cold else catalogue
-        self.texts = TextTemplate(config.text.template)
+        self.texts, self.knowledge = TextTemplate(config.text.template), config.knowledge
         place = {item: index for index, item in enumerate(self.warm.item_ids)}
         place |= {item: index for index, item in enumerate(cold)}
         self.places = np.array([place[item] for item in codes], dtype=np.int32)
 
-    def dataset(self, split: Split, account: dict[str, Any]) -> Dataset:
+    def dataset(
+        self, split: Split, account: dict[str, Any], knowledge: Knowledge | None
+    ) -> Dataset:
         """The split in catalogue order, with item texts and display columns."""
+        texts = self.texts.render(self.warm.item_ids, self.warm.columns)
+        entities: Sequence[Sequence[str]] = ()
+        if knowledge is not None:
+            most = self.knowledge.facts
+            texts = [
+                told(text, facts, most) for text, facts in zip(texts, knowledge.facts, strict=True)
+            ]
+            entities = knowledge.entities
         account["repeats_not_evaluated"] = {
             "validation": split.validation.repeats,
             "test": split.test.repeats,
@@ -120,7 +153,8 @@ class _Indexed:
         return Dataset(
             item_ids=self.warm.item_ids,
             columns=shown_columns(self.warm),
-            texts=self.texts.render(self.warm.item_ids, self.warm.columns),
+            texts=texts,
+            entities=entities,
             train=[self.places[history] for history in split.train],
             train_weights=split.train_weights,
             validation=self._queries(split.validation),

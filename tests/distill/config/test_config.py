@@ -14,6 +14,7 @@ from pocketrec_distill.config import (
     dump_config,
     load_config,
 )
+from pocketrec_distill.data.knowledge import KnowledgeSettings
 from pocketrec_distill.data.settings import DataSettings, DropRule
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.gate import GateSettings
@@ -50,6 +51,7 @@ CHANGED = DistillConfig(
         drop=(DropRule("rating", "<", 2.5), DropRule("title", "contains", "漢 # x")),
     ),
     text=TextSettings(template="{title}\t({year}) \x7f 'quoted' # no comment"),
+    knowledge=KnowledgeSettings(kg="a.kg", link="a.link", width=8, most_share=0.5),
     llm=LlmSettings(model="C:\\models\\x", layer=4, max_tokens=8, precision="bf16"),
     teacher=TeacherSettings(width=8, rank=2, learning_rate=1e-05),
     student=StudentSettings(preset="small", width=32, heads=4, kv_heads=2, dropout=0.2),

@@ -167,7 +167,7 @@ def test_text_states_are_standardised() -> None:
 def test_item_vectors_are_text_plus_residual() -> None:
     states = np.random.default_rng(0).normal(size=(ITEMS, 6)).astype(np.float32)
     vectors = ItemVectors(ITEMS, 16, states)
-    expected = standardised(states) @ vectors.projection.weight.T
+    expected = torch.from_numpy(states) @ vectors.projection.weight.T
     torch.testing.assert_close(vectors.from_text(), expected)
     torch.testing.assert_close(vectors(), expected + vectors.residual)
     ids_only = ItemVectors(ITEMS, 16, None)
@@ -197,3 +197,18 @@ def test_matrices_decay_and_norms_do_not() -> None:
     # 1 table, 7 matrices in each of 3 blocks; 2 norms in each block and the last one.
     assert [len(group["params"]) for group in (matrices, rest)] == [22, 7]
     assert all(p.ndim == 1 for p in rest["params"])
+
+
+def test_id_dropout_leaves_some_items_their_text_alone_while_training() -> None:
+    states = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    vectors = ItemVectors(200, 4, states, id_dropout=0.25)
+    with torch.no_grad():
+        vectors.residual.add_(5.0)
+        torch.manual_seed(0)
+        found = vectors() - vectors.from_text()
+        alone = found.abs().amax(dim=1) < 1e-5
+        assert 30 <= int(alone.sum()) <= 70
+        # All of an item's residual goes, or none of it.
+        assert torch.allclose(found[~alone], vectors.residual[~alone], atol=1e-5)
+        vectors.eval()
+        assert torch.equal(vectors(), vectors.residual + vectors.from_text())
