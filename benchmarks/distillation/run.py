@@ -28,7 +28,12 @@ from harness import device, write_record  # noqa: E402
 from tables import write_tables  # noqa: E402
 
 SPLITS = ("leave-one-out", "temporal")
-COLD_SHARE = 0.1
+# What ranks new items better, at some cost to known ones (docs/distillation.md).
+COLD: Mapping[str, Mapping[str, Any]] = {
+    "run": {"split": "leave-one-out", "cold_share": 0.1},
+    "text": {"lexical": 256},
+    "student": {"id_dropout": 0.3},
+}
 # Click samples without an order of events; click models are measured on them, not rankings.
 NOT_RANKED = ("dkn",)
 # The reading of the same files that has times.
@@ -38,6 +43,8 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "llm": {"layer": 1, "max_tokens": 8},
     "teacher": {"blocks": 1, "epochs": 1, "sequences": 64},
     "student": {"epochs": 1, "sequences": 256},
+    "control": {"epochs": 1, "sequences": 256},
+    "distillation": {"synthetic_positions": 2000},
     "item_tower": {"epochs": 1, "vocabulary": 1000},
 }
 
@@ -115,14 +122,19 @@ def cases_of(
                 sys.stderr.write(f"{name}: no times, so no temporal split\n")
                 continue
             settings = settings_of(TIMED[form], TIMED[form])
-        run = {"split": "leave-one-out" if split == "cold" else split}
-        if split == "cold":
-            run["cold_share"] = COLD_SHARE
-        changed = {"run": run, "gate": {"enforce": False}, **(QUICK if quick else {})}
-        sections = {*settings, *changed}
-        merged = {key: {**settings.get(key, {}), **changed.get(key, {})} for key in sections}
-        found.append(Case(name, folder, split, merged))
+        asked = COLD if split == "cold" else {"run": {"split": split}}
+        layers = (settings, asked, {"gate": {"enforce": False}}, QUICK if quick else {})
+        found.append(Case(name, folder, split, merged(*layers)))
     return found
+
+
+def merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Sections of settings, a later layer over an earlier one."""
+    sections = {name for layer in layers for name in layer}
+    return {
+        name: {key: value for layer in layers for key, value in layer.get(name, {}).items()}
+        for name in sections
+    }
 
 
 def toml_of(settings: Mapping[str, Mapping[str, Any]]) -> str:

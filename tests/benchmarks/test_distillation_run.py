@@ -63,6 +63,7 @@ def test_one_case_per_split_that_has_a_meaning(run: ModuleType, data: Path) -> N
     assert (settings["ml.cold"].run.split, settings["ml.cold"].run.cold_share) == (
         "leave-one-out", 0.1,
     )  # fmt: skip
+    assert [config.text.lexical for config in settings.values()] == [0, 0, 256]
     assert not any(config.gate.enforce for config in settings.values())
     office = config_from_mapping(found["amazon-office"][0].settings)
     assert office.run.license == "Amazon Reviews 2018: research use"
