@@ -25,7 +25,6 @@ from pocketrec_distill.models.base import (
 )
 from pocketrec_distill.models.blend import Blend, LogScores, score_floor
 from pocketrec_distill.models.floors import ItemItem
-from pocketrec_distill.models.item_features import beside, lexical_features, relation_features
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
@@ -34,6 +33,7 @@ from pocketrec_distill.models.teacher import LoraShape, Teacher
 from pocketrec_distill.pipeline.blending import choose_weights
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
+from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.linear import LinearChoice, LinearModels
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
@@ -119,22 +119,9 @@ class RunModels:
 
     @functools.cached_property
     def features(self) -> NDArray[np.float32]:
-        """What text-fed models read of an item, float32 (items, any): LLM states, words, relations.
-
-        The blocks stand side by side; see `models.item_features`.
-        """
-        lexical, width = self.config.text.lexical, self.config.knowledge.width
-        if not lexical and not self.data.entities:
-            return beside(self.states)
-
-        def make(folder: Path) -> None:
-            blocks = [lexical_features(self.data.texts, lexical)]
-            if self.data.entities:
-                blocks.append(relation_features(self.data.entities, width))
-            np.save(folder / "features.npy", np.concatenate(blocks, axis=1))
-
-        folder = self.run.stage("item-words", self.stage_key("text", "knowledge"), make)
-        return beside(self.states, np.load(folder / "features.npy"))
+        """What text-fed models read of an item, float32 (items, any): states, words, relations."""
+        key = self.stage_key("text", "knowledge")
+        return item_features(self.states, self.data, self.config, self.run, key)
 
     @functools.cached_property
     def corpus(self) -> Corpus:
