@@ -26,6 +26,7 @@ from pocketrec_runtime.delta import CatalogueDelta, apply_delta, next_fingerprin
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.history import HistoryReader
 from pocketrec_runtime.lookup import Filters, drop_retired, filter_mask, most_popular, resolve
+from pocketrec_runtime.memory import give_back_free_memory
 from pocketrec_runtime.rules import RuleContext, Rules, apply_rules, ranking_of
 from pocketrec_runtime.scan import Scan, check_k
 from pocketrec_runtime.selftest import self_test as run_self_test
@@ -107,6 +108,7 @@ class Engine:
         engine = cls(bundle, settings)
         if self_test:
             run_self_test(engine, bundle.contents.golden)
+        give_back_free_memory()
         return engine
 
     @property

@@ -10,8 +10,9 @@ from pocketrec_runtime import ModelShape
 from pocketrec_runtime.errors import BundleFormatError, InputError, MissingExtraError, StateError
 from pocketrec_runtime.gguf import check_tower
 from pocketrec_runtime.llama_weights import BlockWeights, LlamaWeights
-from pocketrec_runtime.towers import LlamaUserTower, NumpyUserTower, RunSettings
+from pocketrec_runtime.towers import NumpyUserTower, RunSettings
 from pocketrec_runtime.towers.llama_context import LlamaContext
+from pocketrec_runtime.towers.llama_user import LlamaUserTower
 
 
 def random(seed, *shape, scale=1.0):

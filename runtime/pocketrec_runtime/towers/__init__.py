@@ -1,7 +1,6 @@
 """The two towers of a bundle, and the backends that run them."""
 
 from pocketrec_runtime.towers.contract import Account, UserTower
-from pocketrec_runtime.towers.llama_user import LlamaUserTower
 from pocketrec_runtime.towers.numpy_user import NumpyUserTower
 from pocketrec_runtime.towers.onnx_item import MAX_TEXT_CHARS, PADDING_ID, OnnxItemTower
 from pocketrec_runtime.towers.onnx_user import OnnxUserTower
@@ -14,7 +13,6 @@ __all__ = [
     "Account",
     "Backend",
     "CachePrecision",
-    "LlamaUserTower",
     "NumpyUserTower",
     "OnnxItemTower",
     "OnnxUserTower",

@@ -5,7 +5,6 @@ import importlib.util
 from pocketrec_runtime.bundle.contents import BundleContents
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.towers.contract import UserTower
-from pocketrec_runtime.towers.llama_user import LlamaUserTower
 from pocketrec_runtime.towers.numpy_user import NumpyUserTower
 from pocketrec_runtime.towers.onnx_item import OnnxItemTower
 from pocketrec_runtime.towers.onnx_user import OnnxUserTower
@@ -28,6 +27,9 @@ def open_user_tower(contents: BundleContents, settings: RunSettings) -> UserTowe
     model = _required(contents.user_tower_gguf, "user_tower.gguf", backend)
     if backend == "numpy":
         return NumpyUserTower(model, shape)
+    # It imports much that no other backend needs.
+    from pocketrec_runtime.towers.llama_user import LlamaUserTower
+
     return LlamaUserTower(model, shape, settings)
 
 
