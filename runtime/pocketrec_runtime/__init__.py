@@ -39,7 +39,7 @@ from pocketrec_runtime.rules import (
 from pocketrec_runtime.selftest import record_golden
 from pocketrec_runtime.shape import ItemTowerShape, ModelShape
 from pocketrec_runtime.state import UserState
-from pocketrec_runtime.store import StateStore, StoreStats
+from pocketrec_runtime.store import StateStore, StoreStats, TextVectorCache
 
 __all__ = [
     "Boost",
@@ -72,6 +72,7 @@ __all__ = [
     "StoreStats",
     "TextScore",
     "TextScores",
+    "TextVectorCache",
     "UserState",
     "diff_bundles",
     "load_rules",

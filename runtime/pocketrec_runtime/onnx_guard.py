@@ -1,17 +1,27 @@
-"""Refuses ONNX models that point outside their own bytes, before ONNX Runtime sees them.
+"""Refuses ONNX models that point outside their bytes or hold NaN, before ONNX Runtime sees them.
 
 Walks the protobuf wire format (https://protobuf.dev/programming-guides/encoding/) along the few
 fields of onnx.proto that can hold a tensor; no parser of the model itself is needed.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from pocketrec_runtime.errors import BundleFormatError
 
 _MAX_DEPTH = 32
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_EXTERNAL_DATA_FIELD = 13
-_DATA_LOCATION_FIELD = 14
+_ELSEWHERE_FIELDS = (13, 14)  # external_data, data_location
+_DATA_TYPE_FIELD = 2
+_DATA_FIELDS = (4, 9, 10)  # float_data, raw_data, double_data
+_FLOAT_TYPES: Mapping[int, np.dtype[Any]] = {
+    1: np.dtype("<f4"),
+    10: np.dtype("<f2"),
+    11: np.dtype("<f8"),
+}
+_Tensor = list[tuple[int, int | memoryview]]
 
 # Message -> field number -> the message that stands in that field (onnx.proto, IR version 3 on).
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
@@ -37,24 +47,55 @@ def refuse_external_data(model: bytes, name: str) -> None:
     Raises:
         BundleFormatError: A tensor is stored in another file, or the bytes are no protobuf.
     """
+    for tensor in _tensors(model, name):
+        if any(value != 0 for number, value in tensor if number in _ELSEWHERE_FIELDS):
+            raise BundleFormatError(
+                f"{name} keeps tensors in another file; export it without external data"
+            )
+
+
+def refuse_nan_weights(model: bytes, name: str) -> None:
+    """Returns where no float tensor of several numbers holds NaN.
+
+    A weight that is NaN spoils only what passes through it: one row of an embedding may show years
+    later. Single numbers may stand for a mask, and so may infinity; the golden queries hold those.
+
+    Args:
+        model: The bytes of an ONNX ModelProto.
+        name: The file's name, for messages.
+
+    Raises:
+        BundleFormatError: One does, or the bytes are no protobuf.
+    """
+    for tensor in _tensors(model, name):
+        kinds = [value for number, value in tensor if number == _DATA_TYPE_FIELD]
+        dtype = _FLOAT_TYPES.get(kinds[-1]) if kinds and isinstance(kinds[-1], int) else None
+        for number, data in tensor:
+            if number not in _DATA_FIELDS or not isinstance(data, memoryview) or dtype is None:
+                continue
+            values = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
+            if values.size > 1 and np.isnan(values).any():
+                raise BundleFormatError(f"{name} holds a weight that is NaN; export it again")
+
+
+def _tensors(model: bytes, name: str) -> Iterator[_Tensor]:
+    """The fields of every tensor."""
     try:
-        _walk(memoryview(model), "Model", name, depth=0)
+        yield from _walk(memoryview(model), "Model", name, depth=0)
     except IndexError as error:
         raise BundleFormatError(f"{name} ends in the middle of a field; it is no model") from error
 
 
-def _walk(data: memoryview, message: str, name: str, depth: int) -> None:
+def _walk(data: memoryview, message: str, name: str, depth: int) -> Iterator[_Tensor]:
     if depth > _MAX_DEPTH:
         raise BundleFormatError(f"{name} nests deeper than {_MAX_DEPTH} messages; refused")
     children = _CHILDREN[message]
+    if message == "Tensor":
+        yield list(_fields(data, name))
+        return
     for number, value in _fields(data, name):
-        if message == "Tensor" and number in (_EXTERNAL_DATA_FIELD, _DATA_LOCATION_FIELD):
-            if value != 0:
-                raise BundleFormatError(
-                    f"{name} keeps tensors in another file; export it without external data"
-                )
-        elif number in children and isinstance(value, memoryview):
-            _walk(value, children[number], name, depth + 1)
+        if number in children and isinstance(value, memoryview):
+            yield from _walk(value, children[number], name, depth + 1)
 
 
 def _fields(data: memoryview, name: str) -> Iterator[tuple[int, int | memoryview]]:

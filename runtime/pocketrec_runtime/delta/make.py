@@ -13,6 +13,7 @@ from pocketrec_runtime.packed import ColumnValue
 
 if TYPE_CHECKING:
     from pocketrec_runtime.engine import Engine
+    from pocketrec_runtime.store.texts import TextVectorCache
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,11 @@ class NewItem:
 
 
 def make_delta(
-    engine: "Engine", items: Iterable[NewItem], *, retire: Sequence[str] = ()
+    engine: "Engine",
+    items: Iterable[NewItem],
+    *,
+    retire: Sequence[str] = (),
+    texts: "TextVectorCache | None" = None,
 ) -> CatalogueDelta:
     """The delta that adds or changes items, and retires others, for an engine's model.
 
@@ -60,6 +65,7 @@ def make_delta(
         engine: Whose item tower encodes the texts.
         items: What to put; ids are unique.
         retire: Ids that are not to be recommended any more.
+        texts: Where vectors of texts are kept, so that a text is encoded once.
 
     Raises:
         InputError: A value is out of bounds, or a text is to be encoded and the bundle has no
@@ -75,7 +81,7 @@ def make_delta(
     return CatalogueDelta(
         model=engine.manifest.fingerprint,
         ids=[item.item_id for item in items],
-        vectors=_vectors(engine, items, shape.width),
+        vectors=_vectors(engine, items, shape.width, texts),
         bias=np.array(biases, np.float32),
         kept=kept,
         popularity=np.array(shares, np.float32),
@@ -84,10 +90,14 @@ def make_delta(
     )
 
 
-def _vectors(engine: "Engine", items: Sequence[NewItem], width: int) -> NDArray[np.float32]:
+def _vectors(
+    engine: "Engine", items: Sequence[NewItem], width: int, cache: "TextVectorCache | None"
+) -> NDArray[np.float32]:
     vectors = np.zeros((len(items), width), np.float32)
     texts = {at: item.text for at, item in enumerate(items) if item.text is not None}
-    if texts:
+    if texts and cache is not None:
+        vectors[list(texts)] = cache.encode(engine, list(texts.values()))
+    elif texts:
         vectors[list(texts)] = engine.encode_items(list(texts.values()))
     for at, item in enumerate(items):
         if item.vector is None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_runtime.errors import BundleFormatError, InputError
-from pocketrec_runtime.onnx_guard import refuse_external_data
+from pocketrec_runtime.onnx_guard import refuse_external_data, refuse_nan_weights
 from pocketrec_runtime.towers.providers import ASSIGNMENT_KEY, CPU, provider_names
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def open_session(
     if threads < 1:
         raise InputError(f"threads is {threads}; give at least 1")
     refuse_external_data(model, name)
+    refuse_nan_weights(model, name)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
