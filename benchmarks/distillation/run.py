@@ -44,7 +44,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "teacher": {"blocks": 1, "epochs": 1, "sequences": 64},
     "student": {"epochs": 1, "sequences": 256},
     "control": {"epochs": 1, "sequences": 256},
-    "distillation": {"synthetic_positions": 2000},
+    "distillation": {"labelled_positions": 2000},
     "item_tower": {"epochs": 1, "vocabulary": 1000},
 }
 

@@ -256,8 +256,8 @@ class DistillationSettings:
             among themselves). "auto" is "kl" up to 50,000 items, "closure" above.
         candidates: The teacher's best unseen items per position that are labelled; the rest of the
             catalogue is one more outcome. 0 labels every item, up to 50,000.
-        synthetic_positions: Positions of synthetic histories that are labelled beside the real
-            ones: there the teacher shows its function, not what it memorised.
+        labelled_positions: Synthetic histories fill the real ones up to so many labelled positions:
+            there the teacher shows its function, not what it memorised. 0 makes none.
         own: The student's own top items that a closed set holds.
         samples: Drawn items that a closed set holds.
     """
@@ -267,13 +267,13 @@ class DistillationSettings:
     max_label_bytes: int = 1 << 30
     loss: str = "auto"
     candidates: int = 200
-    synthetic_positions: int = 150_000
+    labelled_positions: int = 250_000
     own: int = 50
     samples: int = 1024
 
     def __post_init__(self) -> None:
         _positive("distillation", self, "temperature", "max_label_bytes", "own", "samples")
-        _not_negative("distillation", self, "candidates", "synthetic_positions")
+        _not_negative("distillation", self, "candidates", "labelled_positions")
         if self.loss not in LOSSES:
             raise ConfigError(
                 f"[distillation] loss is {self.loss!r}; choose one of {', '.join(LOSSES)}"

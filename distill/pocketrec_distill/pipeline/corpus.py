@@ -24,6 +24,11 @@ class Corpus:
     sequences: Sequence[History]
     weights: Sequence[NDArray[np.float32]]
 
+    @property
+    def positions(self) -> int:
+        """Events but the last of each sequence."""
+        return sum(len(sequence) - 1 for sequence in self.sequences)
+
 
 def real_corpus(data: Dataset, window: int) -> Corpus:
     """The training histories, cut to windows; an event counts log2(1 + weight).
@@ -38,8 +43,12 @@ def real_corpus(data: Dataset, window: int) -> Corpus:
 def with_synthetic(
     corpus: Corpus, neighbours: Neighbours, positions: int, window: int, seed: int
 ) -> Corpus:
-    """The corpus and synthetic histories of so many positions, whose events are no targets."""
-    if not positions or not corpus.sequences:
+    """The corpus, filled up to so many positions with synthetic histories.
+
+    Their events are no targets. A corpus that has as many positions, or none, stays as it is.
+    """
+    positions -= corpus.positions
+    if positions <= 0 or not corpus.sequences:
         return corpus
     rng = np.random.default_rng(seed)
     made = synthetic_histories(corpus.sequences, neighbours, positions, window, rng)

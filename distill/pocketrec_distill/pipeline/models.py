@@ -131,7 +131,7 @@ class RunModels:
     @functools.cached_property
     def distillation_corpus(self) -> Corpus:
         """The same, and synthetic histories, of which only the teacher's labels are learned."""
-        positions = self.config.distillation.synthetic_positions
+        positions = self.config.distillation.labelled_positions
         neighbours = self.linear.neighbours()
         return with_synthetic(self.corpus, neighbours, positions, self.window, self.seed)
 
@@ -312,7 +312,7 @@ class RunModels:
         more = {
             "max_label_bytes": limit,
             "candidates": candidates,
-            "synthetic": distillation.synthetic_positions,
+            "positions": distillation.labelled_positions,
         }
         folder = self.run.stage(
             "labels",

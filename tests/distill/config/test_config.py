@@ -175,8 +175,8 @@ def test_whole_numbers_pass_for_real_ones(tmp_path: Path) -> None:
         ("[control]\nepochs = 0\n", r"\[control\] epochs is 0"),
         ("[distillation]\ncandidates = -1\n", r"\[distillation\] candidates is -1"),
         (
-            "[distillation]\nsynthetic_positions = -5\n",
-            r"\[distillation\] synthetic_positions is -5",
+            "[distillation]\nlabelled_positions = -5\n",
+            r"\[distillation\] labelled_positions is -5",
         ),
         ("[distillation]\nteacher_weight = 2\n", r"\[distillation\] teacher_weight is 2.0"),
         ("[distillation]\ntemperature = 0\n", r"\[distillation\] temperature is 0.0"),

@@ -45,7 +45,7 @@ dropout = 0.1
 
 [distillation]
 candidates = 12
-synthetic_positions = 500
+labelled_positions = 500
 
 [item_tower]
 vocabulary = 300
