@@ -118,16 +118,12 @@ def best_candidates(
             score -inf is no candidate.
         count: Candidates per position.
     """
-    rows = np.arange(len(scores))[:, None]
-    best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-    best = best[rows, np.argsort(-scores[rows, best], axis=1, kind="stable")]
+    known = torch.from_numpy(np.ascontiguousarray(scores, dtype=np.float32))
+    best = known.topk(count, dim=1)
+    rest = known.scatter(1, best.indices, -torch.inf).logsumexp(dim=1)
     # Beyond float16 a logit would become infinite, and the loss NaN.
-    logits = np.clip(scores[rows, best], -_FLOAT16_MAX, _FLOAT16_MAX)
-    others = np.array(scores, dtype=np.float32)
-    others[rows, best] = -np.inf
-    rest = torch.logsumexp(torch.from_numpy(others), dim=1).numpy()
-    best = np.where(np.isfinite(scores[rows, best]), best, NO_CANDIDATE)
-    return best.astype(np.int32), logits.astype(np.float16), rest
+    logits = best.values.clamp(-_FLOAT16_MAX, _FLOAT16_MAX).numpy()
+    return best.indices.numpy().astype(np.int32), logits.astype(np.float16), rest.numpy()
 
 
 def write_sparse_labels(
