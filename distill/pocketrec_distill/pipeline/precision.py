@@ -149,6 +149,17 @@ def user_vectors(
     return found
 
 
+def rounded_tower(student: AnyStudent, precision: Precision) -> AnyStudent:
+    """A copy whose tower holds the numbers that its ONNX file holds, for other backends."""
+    bits = TOWER_BITS[precision.tower]
+    if bits is None:
+        return student
+    rounded = copy.deepcopy(student)
+    with quantized(rounded, tower_bits=bits, row_bits=None):
+        pass  # on leaving, matrices keep what they were rounded to
+    return rounded
+
+
 def trainable(student: AnyStudent) -> bool:
     """Whether fine-tuning for a precision is worth its time: not for blocks of an LLM."""
     return isinstance(student, Student)

@@ -34,6 +34,7 @@ from pocketrec_distill.pipeline.precision import (
     aware_student,
     choose,
     loses,
+    rounded_tower,
     rows_bytes,
     stored_rows,
     trainable,
@@ -205,7 +206,8 @@ class Shipping:
         precision = self.models.config.export.gguf
         if precision == "none":
             return None
-        return export_gguf(self.made(variant), self.models.window, cast(GgufPrecision, precision))
+        student = rounded_tower(self.made(variant), variant)
+        return export_gguf(student, self.models.window, cast(GgufPrecision, precision))
 
     def _golden_histories(self) -> list[list[str]]:
         """Made-up histories of random items: no user's history ever stands in a bundle."""

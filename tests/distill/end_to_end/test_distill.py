@@ -162,7 +162,8 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(
     kept = {line.split(":")[0] for line in said if "kept" in line}
     made = {line.split(":")[0] for line in said if "peak memory" in line}
     assert {"item-states", "control", "sasrec", "linear", "teacher", "blend", "labels"} == kept
-    assert {"student", "export", "quantize", "item-tower"} == made
+    # Fine-tuning for int4 is made only where int4 ranks worse.
+    assert {"student", "export", "quantize", "item-tower"} == made - {"aware"}
 
 
 def run_in_background(place: Workplace, prelude: str = "") -> subprocess.Popen[str]:
