@@ -13,7 +13,9 @@ import click
 from pocketrec.cli import app
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
-_BLOCK = re.compile(r"(?P<open><!-- help: (?P<name>[a-z ]+) -->\n).*?(?P<close><!-- end -->)", re.S)
+_BLOCK = re.compile(
+    r"(?P<open><!-- help: (?P<name>[a-z -]+?) -->\n).*?(?P<close><!-- end -->)", re.S
+)
 _WIDTH = 88
 
 

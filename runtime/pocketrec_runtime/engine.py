@@ -39,6 +39,7 @@ from pocketrec_runtime.towers import (
     open_item_tower,
     open_user_tower,
 )
+from pocketrec_runtime.tuning.profile import tuned_settings
 
 
 class Engine:
@@ -52,8 +53,7 @@ class Engine:
         settings: Backend, devices and threads; None for the defaults.
 
     Raises:
-        InputError: The bundle has no file for the backend, or a device is not there.
-        MissingExtraError: The backend's package is not installed.
+        InputError, MissingExtraError: The bundle or this device does not have what is asked for.
         BundleFormatError: A model file does not open, or does not fit the manifest.
     """
 
@@ -83,6 +83,7 @@ class Engine:
         threads: int = 1,
         cache: CachePrecision = "float32",
         gpu_layers: int = 0,
+        profile: str | PathLike[str] | None = "auto",
         self_test: bool = True,
     ) -> Self:
         """Opens a bundle: verifies every byte, loads the models, answers the golden queries.
@@ -94,18 +95,16 @@ class Engine:
             threads: Threads of one model run.
             cache: How llama.cpp stores keys and values.
             gpu_layers: Blocks that llama.cpp gives to a GPU; -1 is all of them.
+            profile: From `pocketrec tune`, in place of the defaults; see `tuned_settings`.
             self_test: Whether to answer the golden queries before the first use.
 
         Raises:
-            InputError: A setting is out of bounds, the bundle has no file for the backend, or a
-                device is not there.
-            MissingExtraError: The backend's package is not installed.
-            BundleError: The bundle is missing, broken, altered, of another major version, or
-                fails its self-test; see `read_bundle`.
+            InputError, MissingExtraError: This bundle or device does not have what is asked for.
+            BundleError: As `read_bundle`, or the bundle fails its self-test.
         """
-        settings = RunSettings(backend, tuple(providers), threads, cache, gpu_layers)
+        asked = RunSettings(backend, tuple(providers), threads, cache, gpu_layers)
         bundle = read_bundle(path)
-        engine = cls(bundle, settings)
+        engine = cls(bundle, tuned_settings(bundle.manifest.fingerprint, asked, profile))
         if self_test:
             run_self_test(engine, bundle.contents.golden)
         give_back_free_memory()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import Floats, History
+from pocketrec_runtime.tuning import kendall_tau, top_overlap
 
 TOP = 10
 
@@ -32,17 +32,6 @@ class Parity:
         return asdict(self)
 
 
-def kendall_tau(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Kendall's tau-b of two short score lists (Kendall, 1945); 1 where neither orders anything."""
-    upper = np.triu_indices(len(a), k=1)
-    first = np.sign(a[:, None] - a[None, :])[upper]
-    second = np.sign(b[:, None] - b[None, :])[upper]
-    spread = np.sqrt(np.abs(first).sum() * np.abs(second).sum())
-    if spread == 0:
-        return 1.0 if np.array_equal(first, second) else 0.0
-    return float((first * second).sum() / spread)
-
-
 def compare_scores(reference: Floats, other: Floats, histories: Sequence[History]) -> Parity:
     """Agreement of `other` with `reference`, both float32 (queries, items).
 
@@ -59,7 +48,7 @@ def compare_scores(reference: Floats, other: Floats, histories: Sequence[History
         top_first = np.argsort(-first, kind="stable")[:size]
         top_second = np.argsort(-second, kind="stable")[:size]
         both = np.union1d(top_first, top_second)
-        overlaps.append(len(np.intersect1d(top_first, top_second)) / size)
+        overlaps.append(top_overlap(top_first, top_second))
         taus.append(kendall_tau(first[both], second[both]))
     return Parity(
         float(difference.max()),

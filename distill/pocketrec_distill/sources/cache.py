@@ -1,17 +1,12 @@
 """Where obtained files are kept."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pocketrec_runtime.storage import cache_directory
 
-def cache_directory() -> Path:
-    """`$POCKETREC_CACHE`, or `pocketrec` in the user's cache folder. Not made by this call."""
-    if chosen := os.environ.get("POCKETREC_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "pocketrec"
+__all__ = ["cache_directory", "writing"]
 
 
 @contextmanager

@@ -51,6 +51,10 @@ class OnnxUserTower(ArrayCaches):
         super().__init__(shape)
         self._session = open_session(model, _FILE, threads, devices)
         self._threads, self._devices = threads, tuple(devices)
+        # The names of the operators that unpack rounded weights stand in the model as they are.
+        rounded = any(name in model for name in (b"DequantizeLinear", b"MatMulNBits"))
+        rounded = rounded or b"MatMulInteger" in model
+        self._precision = "rounded" if rounded else "float32"
         self._computed = Counter()
         cache: Dims = (None, shape.kv_heads, None, shape.head_dim)
         pairs = [(f"{i}.key", f"{i}.value") for i in range(shape.blocks)]
@@ -80,7 +84,7 @@ class OnnxUserTower(ArrayCaches):
         return Account(
             backend="onnx",
             file=_FILE,
-            precision="float32",
+            precision=self._precision,
             cache="float32",
             threads=self._threads,
             requested=self._devices,

@@ -47,6 +47,8 @@ class LazyGroup(click.Group):
         "inspect",
         "verify",
         "diff",
+        "tune",
+        "export-ort",
         "doctor",
         "completion",
     )
@@ -59,7 +61,7 @@ class LazyGroup(click.Group):
         """The command of that name, its module imported; None where there is none."""
         if cmd_name not in self.COMMANDS:
             return None
-        module = importlib.import_module(f"pocketrec.cli.commands.{cmd_name}")
+        module = importlib.import_module(f"pocketrec.cli.commands.{cmd_name.replace('-', '_')}")
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is not a click command")

@@ -13,6 +13,7 @@ from pocketrec import __version__
 from pocketrec.cli.extras import missing, requirements
 from pocketrec.cli.options import json_option
 from pocketrec.cli.output import emit, emit_json, table
+from pocketrec_runtime.storage import cache_directory
 
 #: Instruction sets that change how fast a scan or an int8 product runs.
 _CPU_FEATURES = ("AVX2", "FMA3", "AVX512F", "AVX512_SKX", "AVX512_ICL", "ASIMD", "ASIMDDP", "SVE")
@@ -123,8 +124,6 @@ def _providers() -> list[str]:
 
 
 def _cache() -> dict[str, Any]:
-    from pocketrec_distill.sources import cache_directory
-
     path = cache_directory()
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     return {"path": str(path), "free_bytes": shutil.disk_usage(existing).free}
