@@ -94,16 +94,18 @@ def test_teachers_of_a_team_are_trained_asked_and_measured(
     for stage in ("classifier", "yes-no"):
         (curve,) = place.run_dir.glob(f"{stage}-*/curve.json")
         assert json.loads(curve.read_text(encoding="utf-8"))[0]["pairs"] > 30
-    # One position of each of the 90 real sequences is asked about; synthetic ones are not.
-    assert 45 < changed_labels(finished.place.run_dir, place.run_dir) <= 90
+    # One position of each of the 90 real sequences is asked about; of the synthetic ones, those few
+    # that happen to be a real one.
+    changed, rows = changed_labels(finished.place.run_dir, place.run_dir)
+    assert 45 < changed < 180 < rows
 
 
-def changed_labels(before: Path, after: Path) -> int:
-    """Number of labelled positions that the teachers changed."""
+def changed_labels(before: Path, after: Path) -> tuple[int, int]:
+    """Labelled positions that the teachers changed, and all labelled ones."""
     (old,) = before.glob("labels-*/logits.npy")
     (new,) = (p for p in after.glob("labels-*/logits.npy") if p.parent.name != old.parent.name)
     first, second = np.load(old).astype(np.float32), np.load(new).astype(np.float32)
-    return int((np.abs(first - second).max(axis=1) > 1e-3).sum())
+    return int((np.abs(first - second).max(axis=1) > 1e-3).sum()), len(first)
 
 
 def test_a_table_without_a_path_is_asked_for(finished: FinishedRun, tmp_path: Path) -> None:
