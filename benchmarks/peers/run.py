@@ -26,6 +26,7 @@ from typing import Any  # noqa: E402
 import data  # noqa: E402
 import environments  # noqa: E402
 import numpy as np  # noqa: E402
+from pages import put_between  # noqa: E402
 
 ROOT = environments.HERE.parents[1]
 OURS = "pocketrec, append + certified top-10"
@@ -207,11 +208,7 @@ def write_figures(page: Path, text: str) -> None:
     Raises:
         ValueError: The page has no marks.
     """
-    head, start, rest = page.read_text(encoding="utf-8").partition("<!-- figures -->\n")
-    _, end, tail = rest.partition("<!-- end figures -->")
-    if not start or not end:
-        raise ValueError(f"{page} lacks <!-- figures --> and <!-- end figures -->")
-    page.write_text(f"{head}{start}\n{text}\n\n{end}{tail}", encoding="utf-8")
+    put_between(page, "<!-- figures -->", "<!-- end figures -->", text)
 
 
 def main() -> None:

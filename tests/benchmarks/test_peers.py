@@ -35,7 +35,7 @@ def run() -> ModuleType:
     os.environ.clear()
     os.environ.update(threads)
     for name in set(sys.modules) - before:
-        if name in {"run", "data", "environments", "harness"}:
+        if name in {"run", "data", "environments", "harness", "pages"}:
             del sys.modules[name]
 
 
