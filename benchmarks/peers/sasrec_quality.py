@@ -19,24 +19,24 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import environments  # noqa: E402
-import harness  # noqa: E402
-import numpy as np  # noqa: E402
-from exchange import Exchange, Histories, Ints, check_answers, ranks_in  # noqa: E402
-from pages import put_between  # noqa: E402
+import environments
+import harness
+import numpy as np
+from exchange import Exchange, Histories, Ints, check_answers, ranks_in
+from pages import put_between
 
-from pocketrec_distill.config import DistillConfig, load_config  # noqa: E402
-from pocketrec_distill.evaluation.bootstrap import (  # noqa: E402
+from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.evaluation.bootstrap import (
     Interval,
     mean_interval,
     paired_difference,
 )
-from pocketrec_distill.evaluation.metrics import ndcg_at, recall_at  # noqa: E402
-from pocketrec_distill.evaluation.ranking import evaluate  # noqa: E402
-from pocketrec_distill.pipeline.dataset import Dataset  # noqa: E402
-from pocketrec_distill.pipeline.measure import EngineScorer  # noqa: E402
-from pocketrec_distill.pipeline.prepare import prepare  # noqa: E402
-from pocketrec_runtime import Engine  # noqa: E402
+from pocketrec_distill.evaluation.metrics import ndcg_at, recall_at
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.pipeline.dataset import Dataset
+from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_runtime import Engine
 
 HERE = environments.HERE
 ROOT = HERE.parents[1]
@@ -114,7 +114,7 @@ def table(record: Mapping[str, Any]) -> str:
     model = f"RecTools {chosen['versions']['rectools']} SASRec, {settings['n_factors']} wide"
     rows = [("pocketrec bundle", result["pocketrec"]), (model, result["rectools"])]
     lines = [
-        f"| {record['set']}, {result['queries']:,} test queries | NDCG@10 (95%) | recall@10 (95%) |",
+        f"| {record['set']}, {result['queries']:,} test queries | NDCG@10 | recall@10 |",
         "| --- | --- | --- |",
     ]
     for name, side in rows:

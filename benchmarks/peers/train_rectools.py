@@ -91,7 +91,7 @@ def main() -> None:
     given = arguments()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
-    np.random.seed(given.seed)  # noqa: NPY002  (what RecTools draws from)
+    np.random.seed(given.seed)
     exchange = Exchange.read(given.folder / "exchange.npz")
     longest = max(np.diff(histories.offsets).max() for histories in (exchange.train, exchange.test))
     settings: dict[str, Any] = {
