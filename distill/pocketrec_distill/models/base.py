@@ -161,15 +161,7 @@ class SequenceScorer:
     @torch.inference_mode()
     def scores(self, histories: Sequence[History]) -> Floats:
         """Scores float32 (histories, items) from the newest `window` events of each."""
-        recent = [history[-self.window :] for history in histories]
-        # Similar lengths share a batch; the order is restored at the end.
-        order = sorted(range(len(recent)), key=lambda row: len(recent[row]))
-        table = self._table()
-        result = np.empty((len(recent), len(table)), dtype=np.float32)
-        for start in range(0, len(order), self.batch):
-            rows = order[start : start + self.batch]
-            result[rows] = self._position_scores([recent[row] for row in rows], 1, table)
-        return result
+        return self.position_scores([history[-self.window :] for history in histories], 1)
 
     @torch.inference_mode()
     def recommend(self, history: History, k: int) -> NDArray[np.int64]:
@@ -185,7 +177,17 @@ class SequenceScorer:
     @torch.inference_mode()
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
         """Scores after each of the `newest` last events of each sequence, in one pass each."""
-        return self._position_scores(sequences, newest, self._table())
+        table = self._table()
+        lengths = np.array([len(sequence) for sequence in sequences])
+        offsets = np.concatenate(([0], np.cumsum(np.minimum(lengths, newest))))
+        scores = np.empty((int(offsets[-1]), len(table)), dtype=np.float32)
+        # Similar lengths share a batch, so that little of it is padding.
+        order = np.argsort(lengths, kind="stable")
+        for start in range(0, len(order), self.batch):
+            rows = order[start : start + self.batch]
+            found = self._position_scores([sequences[row] for row in rows], newest, table)
+            scores[np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in rows])] = found
+        return scores
 
     def _table(self) -> Tensor:
         self.model.eval()

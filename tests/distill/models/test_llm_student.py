@@ -24,7 +24,8 @@ from pocketrec_runtime import (
     record_golden,
     write_bundle,
 )
-from pocketrec_runtime.towers import LlamaUserTower, NumpyUserTower, OnnxUserTower, RunSettings
+from pocketrec_runtime.towers import NumpyUserTower, OnnxUserTower, RunSettings
+from pocketrec_runtime.towers.llama_user import LlamaUserTower
 
 ITEMS, WIDTH, WINDOW = 11, 12, 8
 STATES = np.random.default_rng(0).normal(size=(ITEMS, 32)).astype(np.float32)

@@ -125,3 +125,17 @@ def test_sasrec_ties_its_output_to_its_input() -> None:
     model = SasRec(ITEMS, 16, 2, 2, WINDOW, 0.2)
     assert model.item_vectors() is model.ids
     assert sum(p.shape == (ITEMS, 16) for p in model.parameters()) == 1
+
+
+def test_batches_of_similar_lengths_keep_the_order_of_sequences() -> None:
+    """Lengths 4, 1 and 3 in batches of one and of two: rows stand sequence by sequence."""
+    torch.manual_seed(0)
+    model = Student(9, TowerShape(8, 1, 2, 1, 8), None, dropout=0.0)
+    sequences = [np.array(events, np.int32) for events in ([0, 1, 2, 3], [4], [5, 6, 7])]
+    together = SequenceScorer(model, 4).position_scores(sequences, 2)
+    assert together.shape == (5, 9)
+    for batch in (1, 2):
+        found = SequenceScorer(model, 4, batch).position_scores(sequences, 2)
+        np.testing.assert_allclose(found, together, atol=1e-5)
+    last = SequenceScorer(model, 4).scores(sequences)
+    np.testing.assert_allclose(together[[1, 2, 4]], last, atol=1e-5)
