@@ -53,7 +53,7 @@ def student_weights(student: Student | LlmStudent) -> LlamaWeights:
         enter=array(student.enter.weight),
         input_norm_eps=INPUT_NORM_EPS,
         leave=array(student.leave.weight),
-        skip_gain=float(student.skip_gain),
+        skip_gain=float(student.skip_gain.detach()),
     )
 
 
