@@ -52,8 +52,9 @@ def trained(python: Path, folder: Path, width: int, given: argparse.Namespace) -
     """RecTools' SASRec of one width: what it says of itself; its answers lie in the folder."""
     script = str(HERE / "train_rectools.py")
     options = {
-        "--width": width, "--dropout": given.dropout, "--epochs": given.epochs,
-        "--patience": given.patience, "--threads": given.threads, "--seed": given.seed,
+        "--width": width, "--dropout": given.dropout, "--batch": given.batch,
+        "--epochs": given.epochs, "--patience": given.patience, "--threads": given.threads,
+        "--seed": given.seed,
     }  # fmt: skip
     words = [str(word) for pair in options.items() for word in pair]
     say(f"RecTools SASRec, width {width}")
@@ -142,7 +143,7 @@ def figures(record: Mapping[str, Any]) -> str:
         f"Commit {record['commit'][:12]}; {device['cpu']}, {device['threads']} threads; bundle "
         f"{record['bundle'][:12]}. Validation NDCG@10 of each width tried: {tried}. Loss "
         f"{chosen['settings']['loss']}, histories of {chosen['settings']['session_max_len']}, "
-        f"dropout {chosen['settings']['dropout_rate']}."
+        f"dropout {chosen['settings']['dropout_rate']}, batch {chosen['settings']['batch_size']}."
     )
     return f"{table(record)}\n\n{origin}"
 
@@ -156,6 +157,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="settings that the bundle was distilled with")
     parser.add_argument("--widths", default="64,128,256", help="tried; default: %(default)s")
     parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--batch", type=int, default=128, help="users; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=100, help="at most; default: %(default)s")
     parser.add_argument("--patience", type=int, default=10, help="epochs without a better one")
     parser.add_argument("--threads", type=int, default=1)

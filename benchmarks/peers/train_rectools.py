@@ -79,6 +79,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--width", type=int, required=True)
     parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--batch", type=int, default=128, help="users")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--patience", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
@@ -102,7 +103,7 @@ def main() -> None:
         "dropout_rate": given.dropout,
         "loss": "softmax",
         "lr": 1e-3,
-        "batch_size": 128,
+        "batch_size": given.batch,
     }
     model = SASRecModel(**settings, recommend_torch_device="cpu", verbose=0)
     started = time.monotonic()
