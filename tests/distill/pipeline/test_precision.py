@@ -15,7 +15,7 @@ def measured(**changes: dict[str, float]) -> list[Variant]:
     found = []
     for precision in PRECISIONS:
         variant = Variant(
-            precision.tower, precision.rows, "plain", ndcg=0.2, append_ms=1.0,
+            precision.tower, precision.rows, "plain", ndcg=0.2, append_ms=10.0,
             append_difference=1e-6, size_bytes=SIZES[precision.tower] + ROWS[precision.rows],
             parity={},
         )  # fmt: skip
@@ -37,8 +37,8 @@ def test_the_smallest_of_equals_is_shipped() -> None:
     [
         ({"ndcg": 0.19899}, False),
         ({"ndcg": 0.19901}, True),
-        ({"append_ms": 1.06}, False),
-        ({"append_ms": 1.04}, True),
+        ({"append_ms": 10.6}, False),
+        ({"append_ms": 10.4}, True),
         ({"append_difference": 1.1e-4}, False),
         ({"append_difference": 0.9e-4}, True),
     ],
@@ -48,6 +48,16 @@ def test_half_a_percent_noise_and_an_inexact_cache_are_the_limits(
 ) -> None:
     expected = ("int4", "int4") if kept else ("int8", "int4")
     assert chosen(measured(int4_int4=change)) == expected
+
+
+@pytest.mark.parametrize(("append_ms", "kept"), [(0.29, True), (0.31, False)])
+def test_a_tenth_of_a_millisecond_is_not_noticed(append_ms: float, kept: bool) -> None:
+    fast = [replace(variant, append_ms=0.2) for variant in measured()]
+    slower = [
+        replace(v, append_ms=append_ms) if (v.tower, v.rows) == ("int4", "int4") else v
+        for v in fast
+    ]
+    assert chosen(slower) == (("int4", "int4") if kept else ("int8", "int4"))
 
 
 def test_where_every_small_one_is_worse_the_full_one_is_shipped() -> None:
