@@ -11,7 +11,7 @@ def test_doctor_as_json(cli) -> None:
     assert found["schema"] == "pocketrec.doctor/1"
     packages = {package["name"]: package for package in found["packages"]}
     assert packages["numpy"]["extras"] == []
-    assert packages["torch"]["extras"] == ["distill"]
+    assert "distill" in packages["torch"]["extras"]
     assert "CPUExecutionProvider" in found["onnxruntime_providers"]
     assert found["cpu"]["usable"] >= 1
     assert found["cache"]["free_bytes"] > 0

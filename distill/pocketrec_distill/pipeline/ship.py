@@ -61,6 +61,7 @@ class Shipping:
     def __init__(self, models: RunModels) -> None:
         self.models, self.data = models, models.data
         self.key = models.student_key
+        self._exported: dict[str, Mapping[str, bytes]] = {}
 
     def made(self, variant: Precision) -> AnyStudent:
         """The student that a variant was made from: as trained, or fine-tuned for its precision."""
@@ -73,6 +74,11 @@ class Shipping:
 
     def _towers(self, training: str) -> Mapping[str, bytes]:
         """The user tower in ONNX, by precision."""
+        if training not in self._exported:
+            self._exported[training] = self._export(training)
+        return self._exported[training]
+
+    def _export(self, training: str) -> Mapping[str, bytes]:
         student = self.models.student if training == "plain" else self._aware
 
         def make(folder: Path) -> None:

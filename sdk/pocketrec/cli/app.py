@@ -138,6 +138,11 @@ def _report(error: BaseException, invocation: Invocation) -> ExitCode:
     if code == ExitCode.BROKEN_PIPE:
         silence_stdout()
         return code
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # A full disk: Python would try once more at its end, and end with a code of its own.
+        silence_stdout()
     if invocation.debug:
         traceback.print_exception(error)
     if isinstance(error, click.ClickException):

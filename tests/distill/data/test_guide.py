@@ -43,7 +43,8 @@ def test_the_published_formats() -> None:
 
 
 def test_the_sample_settings() -> None:
-    retail, events = SAMPLES
+    retail, knowledge, events = SAMPLES
+    assert knowledge.knowledge.kg == "ml-100k.kg"
     assert retail.run.split == "temporal"
     assert retail.data.drop == (
         DropRule("InvoiceNo", "startswith", "C"),

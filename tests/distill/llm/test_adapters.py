@@ -48,7 +48,10 @@ def test_the_adapter_and_nothing_else_of_the_llm_is_trained(llm: BaseLlm, kind: 
     assert changed
     assert all(MARKS[kind] in name for name in changed)
     trainable = {name for name, p in teacher.llm.named_parameters() if p.requires_grad}
-    assert changed >= {name for name in trainable if "ranknum" not in name}
+    # AdaLoRA takes ranks away where they bring least: a whole matrix may lose its singular values.
+    values = {name for name in trainable if "lora_E" in name}
+    assert changed >= {name for name in trainable - values if "ranknum" not in name}
+    assert not values or changed & values
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)
