@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from pocketrec_runtime.scan.fixed import FixedQuery
 
 _CHUNK_BYTES = 1 << 20
+_WIDE_BYTES = 2 << 20
+"""Float64 rows up to here are kept: for a small catalogue the conversion is half of a scan."""
 
 
 class ItemRows:
@@ -41,6 +43,7 @@ class ItemRows:
         self.rows = rows
         self.scales = scales
         self.bias = bias
+        self._wide = rows.astype(np.float64) if 8 * rows.size <= _WIDE_BYTES else None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,7 +73,7 @@ class ItemRows:
         return scores
 
     def _scores(self, query: FixedQuery, which: slice | NDArray[np.int64]) -> NDArray[np.float64]:
-        rows = self.rows[which].astype(np.float64)
+        rows = self.rows[which].astype(np.float64) if self._wide is None else self._wide[which]
         if self.scales is None:
             sums = _folded_sums(rows * query.values)
         else:
