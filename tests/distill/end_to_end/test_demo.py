@@ -11,8 +11,10 @@ from pocketrec_runtime import Engine
 
 SHORT = {
     "llm": {"max_tokens": 32},
-    "teacher": {"blocks": 1, "epochs": 1, "rank": 2},
+    "teacher": {"blocks": 1, "epochs": 1, "rank": 2, "sequences": 500},
+    "control": {"epochs": 3},
     "student": {"epochs": 2},
+    "distillation": {"labelled_positions": 0, "candidates": 50},
     "item_tower": {"epochs": 1, "vocabulary": 500},
     "run": {"window": 20, "threads": 1},
 }
