@@ -71,7 +71,8 @@ def main(folder: Path) -> None:
     for bundle in bundles:
         run("verify", str(bundle))
         inspected = json.loads(run("inspect", str(bundle), "--json"))
-        expect(inspected["format_version"] == "1.0", f"format {inspected['format_version']}")
+        version = folder.name.removeprefix("v").replace("_", ".")
+        expect(inspected["format_version"] == version, f"format {inspected['format_version']}")
         check_recommendation(bundle)
         check_refusal(bundle)
     message = run("demo", expect=4)
