@@ -12,13 +12,16 @@ cd "$(dirname "$0")/.."
 bundle=${1:-tests/golden/v1_0/rings}
 work=$PWD/build/arm64
 root=$work/root
+# The mirror of this machine's own apt, unless another is named.
+mirror=${DEBIAN_MIRROR:-$(apt-cache policy | awk '/http/ && /debian / { print $2; exit }')}
+[ -n "$mirror" ] || { echo "no Debian mirror in apt's sources; name one: DEBIAN_MIRROR=URL $0" >&2; exit 2; }
 
 apt_of() {  # apt_of ARCHITECTURE ARGUMENTS...: an apt that keeps its lists and state in build/arm64
     local state=$work/apt-$1 suite=bookworm
     [ "$1" = arm64 ] || suite=trixie
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/etc"
     touch "$state/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" \
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
         >"$state/etc/sources.list"
     apt-get --quiet --quiet -o APT::Architecture="$1" -o APT::Architectures="$1" -o APT::Install-Recommends=false \
         -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache" \
