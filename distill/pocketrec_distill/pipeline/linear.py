@@ -1,5 +1,7 @@
 """Which linear models a run blends and fears: regularisation, recency and text, by validation."""
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +18,8 @@ REGULARIZATION = (10.0, 30.0, 100.0, 300.0, 1000.0)
 DECAY = (0.8, 0.9, 0.95)
 # What the texts weigh against behaviour, as shares of the regularisation.
 TEXT_SHARES = (0.05, 0.15, 0.4)
+
+NDCG = operator.attrgetter("ndcg")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class LinearModels:
         return self._model(choice.regularization, choice.text, choice.decay)
 
     def choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:
-        """The best plain EASE, and the best model with recency and text; see `chosen`.
+        """The best plain EASE, the best model with recency and text, and all that was tried.
 
         Args:
             ndcg: Validation NDCG@10 of a scorer.
@@ -57,15 +61,15 @@ class LinearModels:
             for regularization in REGULARIZATION
             for found in self._tried(ndcg, regularization, 0.0)
         ]
-        plain = max((c for c in tried if c.decay == 1), key=_worth)
-        best = max(tried, key=_worth)
+        plain = max((c for c in tried if c.decay == 1), key=NDCG)
+        best = max(tried, key=NDCG)
         for share in TEXT_SHARES:
             tried += self._tried(ndcg, best.regularization, share * best.regularization)
-        with_text = max(tried, key=_worth)
+        with_text = max(tried, key=NDCG)
         if with_text.text:
             # Texts make the gram matrix larger, so that more regularisation may pay.
             tried += self._tried(ndcg, 2 * with_text.regularization, with_text.text)
-        best = max(tried, key=_worth)
+        best = max(tried, key=NDCG)
         return {
             "ease": asdict(plain),
             "linear": asdict(best),
@@ -82,15 +86,12 @@ class LinearModels:
         return [LinearChoice(ndcg(model), regularization, model.decay, text) for model in models]
 
     def _model(self, regularization: float, text: float, decay: float = 1.0) -> ItemItem:
-        gram = self.gram + text * self._text_gram() if text else self.gram
+        gram = self.gram + text * self._text_gram if text else self.gram
         return ease(gram, self.dense, self.data.items, regularization, decay)
 
+    @functools.cached_property
     def _text_gram(self) -> NDArray[np.float64]:
         """Cosines of the tf-idf vectors of the dense items."""
         rows = tfidf_matrix([self.data.texts[item] for item in self.dense])
         gram: NDArray[np.float64] = (rows @ rows.T).toarray().astype(np.float64)
         return gram
-
-
-def _worth(choice: LinearChoice) -> float:
-    return choice.ndcg

@@ -187,7 +187,7 @@ class RunModels:
 
     @functools.cached_property
     def control(self) -> Student:
-        """The student's shape and budget, trained with hard labels alone."""
+        """The student's shape, trained with hard labels alone."""
         control = self.config.control
         return self._trained(
             "control",
@@ -251,14 +251,14 @@ class RunModels:
     @functools.cached_property
     def linear(self) -> "Linear":
         """EASE, and the linear model with recency and text that teaches."""
+        models = LinearModels(self.data)
 
         def make(folder: Path) -> None:
-            chosen = LinearModels(self.data).choose(self.ndcg)
+            chosen = models.choose(self.ndcg)
             (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
 
         folder = self.run.stage("linear", self.stage_key(), make)
         chosen = json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
-        models = LinearModels(self.data)
         plain, best = (LinearChoice(**chosen[name]) for name in ("ease", "linear"))
         return Linear(models.model(plain), models.model(best), best)
 
@@ -266,7 +266,7 @@ class RunModels:
     def blend_parts(self) -> dict[str, PositionScorer]:
         """What is blended, by name: each listens to something that the others do not hear."""
         teacher = SequenceScorer(self.teacher, self.window, TEACHER_BATCH)
-        linear = self.linear.teaching
+        linear = Remembering(self.linear.teaching)
         floor = score_floor(linear.scores(self.choices.histories))
         parts: dict[str, PositionScorer] = {
             "teacher": Remembering(teacher),
