@@ -6,9 +6,7 @@ A stopped call goes on where it stopped, since every student is a stage of that 
     python benchmarks/distillation/ablation.py --interactions I --items T --run-dir RUN --out FILE
 """
 
-import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,16 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from students_of_a_run import commit, open_run, run_arguments
 
-from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
-from pocketrec_distill.pipeline.prepare import prepare
-from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.settings import distillation_training
 from pocketrec_distill.training import TrainSettings, fit
 
@@ -42,11 +38,6 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
 }
 REFERENCE = "kl"
 Ranks = dict[str, NDArray[np.int64]]
-
-
-def say(line: str) -> None:
-    """One line for people."""
-    sys.stderr.write(f"{line}\n")
 
 
 def settings_of(models: RunModels, changes: Mapping[str, Any], seed: int) -> TrainSettings:
@@ -113,31 +104,14 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commit() -> str:
-    """The commit that this file stands at."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607  (git of the checkout)
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.stdout.strip() or "unknown"
-
-
 def main() -> None:
     """Read the arguments, train what is missing, write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--interactions", type=Path, required=True)
-    parser.add_argument("--items", type=Path)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--run-dir", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser = run_arguments(__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="0,1")
     parser.add_argument("--losses", default=",".join(ARMS))
     given = parser.parse_args()
-    config = load_config(given.config) if given.config else DistillConfig()
-    torch.set_num_threads(config.run.threads or 1)
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    data = prepare(given.interactions, given.items, config, say)
-    models = RunModels(data, config, RunDirectory(given.run_dir, say))
+    models = open_run(given)
     asked = set(given.losses.split(","))
     found: dict[str, list[Ranks]] = {}
     for name, changes in ARMS.items():
@@ -145,8 +119,8 @@ def main() -> None:
             found[name] = [ranks_of(models, settings_of(models, changes, s)) for s in seeds]
     rows = [row_of(name, ranks, found[REFERENCE]) for name, ranks in found.items()]
     report = {
-        "data": {"items": data.items, "test_queries": len(data.test)},
-        "split": config.run.split,
+        "data": {"items": models.data.items, "test_queries": len(models.data.test)},
+        "split": models.config.run.split,
         "seeds": seeds,
         "commit": commit(),
         "rows": rows,

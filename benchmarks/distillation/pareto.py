@@ -6,25 +6,19 @@ there too, so that a stopped call goes on where it stopped. Timings are of the m
     python benchmarks/distillation/pareto.py --interactions I --items T --run-dir RUN --out FOLDER
 """
 
-import argparse
 import json
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import torch
+from students_of_a_run import commit, open_run, run_arguments
 
-from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
-from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.ship import Shipping
-from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.presets import PRESETS
 from pocketrec_distill.report.scatter import Point, pareto_front, scatter
 from pocketrec_distill.settings import StudentSettings
@@ -33,11 +27,6 @@ from pocketrec_runtime.bundle import assemble
 
 # What every preset takes from the first run instead of making its own.
 SHARED = ("states", "control", "linear", "teacher", "blend", "labels", "distillation_corpus")
-
-
-def say(line: str) -> None:
-    """One line for people."""
-    sys.stderr.write(f"{line}\n")
 
 
 def measured(base: RunModels, preset: str) -> list[dict[str, Any]]:
@@ -102,32 +91,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commit() -> str:
-    """The commit that this file stands at."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607  (git of the checkout)
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.stdout.strip() or "unknown"
-
-
 def main() -> None:
     """Read the arguments, train what is missing, write pareto.json and two drawings."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--interactions", type=Path, required=True)
-    parser.add_argument("--items", type=Path)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--run-dir", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser = run_arguments(__doc__.splitlines()[0])
     parser.add_argument("--presets", default=",".join(PRESETS))
     given = parser.parse_args()
-    config = load_config(given.config) if given.config else DistillConfig()
-    torch.set_num_threads(config.run.threads or 1)
-    data = prepare(given.interactions, given.items, config, say)
-    base = RunModels(data, config, RunDirectory(given.run_dir, say))
+    base = open_run(given)
     rows = [row for preset in given.presets.split(",") for row in measured(base, preset)]
     given.out.mkdir(parents=True, exist_ok=True)
-    report = {"split": config.run.split, "commit": commit(), "rows": rows}
+    report = {"split": base.config.run.split, "commit": commit(), "rows": rows}
     (given.out / "pareto.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for cost, name in (("bytes", "bytes of tower and rows"), ("append_ms", "append and rank, ms")):
         drawing = scatter(
