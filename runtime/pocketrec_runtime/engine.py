@@ -9,25 +9,17 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pocketrec_runtime import text_scoring
-from pocketrec_runtime.answers import (
-    AnswerSource,
-    RankedItem,
-    Recommendation,
-    Scores,
-    TextScores,
-    answer_source,
-    ranked_items,
-    with_rules,
-)
+from pocketrec_runtime import answering, text_scoring
+from pocketrec_runtime.answers import Recommendation, Scores, TextScores
 from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
+from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta import CatalogueDelta, apply_delta, next_fingerprint
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.history import HistoryReader
-from pocketrec_runtime.lookup import Filters, drop_retired, filter_mask, most_popular, resolve
+from pocketrec_runtime.lookup import Filters, resolve
 from pocketrec_runtime.memory import give_back_free_memory
-from pocketrec_runtime.rules import RuleContext, Rules, apply_rules, ranking_of
+from pocketrec_runtime.rules import RuleContext, Rules
 from pocketrec_runtime.scan import Scan, check_k
 from pocketrec_runtime.selftest import self_test as run_self_test
 from pocketrec_runtime.state import UserState
@@ -129,6 +121,11 @@ class Engine:
     def catalogue(self) -> Catalogue:
         """The bundle's items."""
         return self._catalogue
+
+    @property
+    def calibration(self) -> Calibration:
+        """What turns scores into probabilities."""
+        return self._calibration
 
     @property
     def scan(self) -> Scan:
@@ -297,20 +294,16 @@ class Engine:
         Raises:
             InputError: As `recommend` and `top_k`.
         """
-        self._reader.check_process()
-        allow = filter_mask(self._catalogue, filters)
-        source, reason = answer_source(vector is not None, unknown)
-        if rules is not None:
-            ranking = ranking_of(self._catalogue, self._scan, vector, self._calibration.slope)
-            ruled = apply_rules(
-                rules, self._catalogue, ranking, k, exclude=exclude, allow=allow, context=context
-            )
-            items = with_rules(self._ranked(ruled.indices, ruled.scores, source), ruled.placed_by)
-        elif vector is None:
-            items = self._ranked(*most_popular(self._catalogue, k, exclude, allow), source)
-        else:
-            items = self._ranked(*self.top_k(vector, k, exclude=exclude, allow=allow), source)
-        return Recommendation(items, source, reason, self.fingerprint, unknown)
+        return answering.rank(
+            self,
+            vector,
+            k,
+            exclude=exclude,
+            filters=filters,
+            unknown=unknown,
+            rules=rules,
+            context=context,
+        )
 
     def score(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         """Scores of candidates for a history of item ids, both as in `recommend`.
@@ -320,19 +313,7 @@ class Engine:
         Raises:
             InputError: An id is no string.
         """
-        known, unknown = resolve(self._catalogue, history, "history")
-        wanted, unknown_candidates = resolve(self._catalogue, candidates, "candidates")
-        wanted, unknown_candidates = drop_retired(self._catalogue, wanted, unknown_candidates)
-        vector = self.prefill(known)[1] if known else None
-        source, reason = answer_source(vector is not None, unknown)
-        indices = np.array(wanted, np.int64)
-        scores = (
-            self._catalogue.popularity[indices]
-            if vector is None
-            else self._scan.scores(vector, indices)
-        )
-        items = self._ranked(indices, scores, source)
-        return Scores(items, source, reason, self.fingerprint, unknown, unknown_candidates)
+        return answering.score(self, history, candidates)
 
     def encode_items(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Item vectors of texts, float32 (n, width), from the bundle's item tower.
@@ -390,9 +371,3 @@ class Engine:
             applied.catalogue, engine._fingerprint, moved=len(applied.moved) > 0
         )
         return engine
-
-    def _ranked(
-        self, indices: NDArray[np.int64], scores: NDArray[np.float32], source: AnswerSource
-    ) -> tuple[RankedItem, ...]:
-        shares = scores if source == "popularity" else self.probability(scores)
-        return ranked_items(self._catalogue, indices, scores, shares)
