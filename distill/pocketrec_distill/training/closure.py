@@ -82,7 +82,7 @@ def first_of_each(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def contained(values: Tensor, ordered: Tensor) -> Tensor:
-    """Which of `values` (columns,) stand in each sorted row: bool (positions, columns)."""
+    """Which of `values`, (columns,) or (positions, columns), stand in each sorted row: bool."""
     wanted = values.expand(len(ordered), -1).contiguous()
     places = torch.searchsorted(ordered, wanted).clamp_max(ordered.shape[1] - 1)
     return ordered.gather(-1, places) == wanted
@@ -95,14 +95,21 @@ class Closure:
     Attributes:
         candidates: Scores of the teacher's candidates (positions, candidates); MASKED for none.
         rest: Log sum of exp over all other items, estimated (positions,).
+        unseen: The same without the items of the history, which are never recommended.
         target: Score of the item that came next (positions,).
         bar: Score of the last of as many own top items as there are candidates (positions,).
     """
 
     candidates: Tensor
     rest: Tensor
+    unseen: Tensor
     target: Tensor
     bar: Tensor
+
+    def __getitem__(self, positions: Tensor) -> "Closure":
+        """The same at some positions, given as a mask."""
+        parts = (self.candidates, self.rest, self.unseen, self.target, self.bar)
+        return Closure(*(part[positions] for part in parts))
 
     @property
     def partition(self) -> Tensor:
@@ -112,7 +119,7 @@ class Closure:
 
 
 def close(
-    users: Tensor, table: Tensor, targets: Tensor, candidates: Tensor, *, own: int,
+    users: Tensor, table: Tensor, targets: Tensor, candidates: Tensor, *, seen: Tensor, own: int,
     drawn: tuple[Tensor, Tensor],
 ) -> Closure:  # fmt: skip
     """Score the closed set: candidates, target, the student's own top items, and draws.
@@ -122,6 +129,7 @@ def close(
         table: Item vectors (items, width).
         targets: Items that came next, int64 (positions,).
         candidates: The teacher's, int64 (positions, candidates), negative for none.
+        seen: Items of the history at each position, int64 (positions, longest).
         own: How many of the student's own top items are looked for.
         drawn: Draws and their log weights, from `Proposal.draw`.
     """
@@ -132,16 +140,20 @@ def close(
     first, ordered = first_of_each(exact)
     log_weights = torch.where(first, 0.0, MASKED)
     draws, draw_weights = drawn
-    repeated = contained(draws, ordered)
+    others = torch.cat((exact[:, count:], draws.expand(len(exact), -1)), dim=-1)
     rest_scores = torch.cat((scores[:, count:], users @ table[draws].T), dim=-1)
+    repeated = contained(draws, ordered)
     rest_weights = torch.cat(
         (log_weights[:, count:], torch.where(repeated, MASKED, draw_weights)), dim=-1
     )
+    history = seen.sort(dim=-1).values
+    unseen_weights = torch.where(contained(others, history), MASKED, rest_weights)
     known = (scores + log_weights).detach()
     bar = known.topk(max(1, min(count, known.shape[1])), dim=-1).values[:, -1]
     return Closure(
         candidates=scores[:, :count] + log_weights[:, :count],
         rest=log_partition(rest_scores, rest_weights),
+        unseen=log_partition(rest_scores, unseen_weights),
         target=scores[:, count],
         bar=bar,
     )

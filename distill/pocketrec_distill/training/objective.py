@@ -23,11 +23,7 @@ from pocketrec_distill.training.losses import (
     sampled_hard_label_loss,
 )
 from pocketrec_distill.training.settings import TrainSettings
-from pocketrec_distill.training.sparse_labels import (
-    NO_CANDIDATE,
-    SparseBatch,
-    SparseTeacherLabels,
-)
+from pocketrec_distill.training.sparse_labels import SparseBatch, SparseTeacherLabels
 
 Labels = TeacherLabels | SparseTeacherLabels
 
@@ -84,19 +80,31 @@ def batch_loss(
     labelled = None if mask is None else mask[known]
     if isinstance(found, SparseBatch):
         found = found.first(settings.candidates)
+    seen = seen_items(inputs, known)
     real = 1.0 if weights is None else float((weights > 0).float().mean())
     if examples.proposal is not None:
         hard, distance = _sampled(
-            users, table, targets[known], weights, examples.proposal, labelled, found, settings
+            users,
+            table,
+            targets[known],
+            weights,
+            examples.proposal,
+            labelled,
+            found,
+            seen,
+            settings,
         )
     else:
         logits = users @ table.T
         hard = hard_label_loss(logits, targets[known], weights)
         distance = None
         if labelled is not None and found is not None and len(found):
-            seen = seen_items(inputs, known)[labelled]
-            unseen = logits[labelled].scatter(-1, seen, MASKED)
-            distance = _full_distance(unseen, _without(found, seen), settings)
+            old = seen[labelled]
+            unseen = logits[labelled].scatter(-1, old, MASKED)
+            if isinstance(found, Tensor):
+                distance = _full_distance(unseen, found.scatter(-1, old, MASKED), settings)
+            else:
+                distance = _full_distance(unseen, found.without(old), settings)
     loss = hard
     if distance is not None:
         loss = (1 - settings.teacher_weight) * real * hard + settings.teacher_weight * distance
@@ -118,18 +126,6 @@ def seen_items(inputs: Tensor, known: Tensor) -> Tensor:
     return torch.where(past, inputs[:, None, :], inputs[:, :1, None])[known]
 
 
-def _without(found: Tensor | SparseBatch, seen: Tensor) -> Tensor | SparseBatch:
-    """Labels without any mass on the items seen, int64 (positions, longest)."""
-    if isinstance(found, Tensor):
-        return found.scatter(-1, seen, MASKED)
-    old = (found.candidates[:, :, None] == seen[:, None, :]).any(dim=-1)
-    return SparseBatch(
-        found.candidates.masked_fill(old, NO_CANDIDATE),
-        found.logits.masked_fill(old, -torch.inf),
-        found.rest,
-    )
-
-
 def _full_distance(logits: Tensor, found: Tensor | SparseBatch, settings: TrainSettings) -> Tensor:
     """Distance to the teacher where the student's scores of the whole catalogue are there."""
     if isinstance(found, Tensor):
@@ -144,7 +140,7 @@ def _full_distance(logits: Tensor, found: Tensor | SparseBatch, settings: TrainS
     taken = torch.zeros_like(logits).scatter_add_(-1, places, there.to(logits.dtype)) > 0
     rest = logits.masked_fill(taken, MASKED).logsumexp(dim=-1)
     bar = logits.detach().topk(min(count, logits.shape[1]), dim=-1).values[:, -1]
-    return _sparse_distance(Closure(candidates, rest, candidates[:, 0], bar), found, settings)
+    return _sparse_distance(Closure(candidates, rest, rest, candidates[:, 0], bar), found, settings)
 
 
 def _sparse(teacher_logits: Tensor, count: int) -> SparseBatch:
@@ -162,11 +158,11 @@ def _sparse_distance(found: Closure, wanted: SparseBatch, settings: TrainSetting
         gains = ranking_weights(wanted.logits, agreed, RankingGains())
         return ranking_kd(found.candidates - found.partition[:, None], gains)
     if kind == "top-k":
-        nothing = torch.full_like(found.rest, MASKED)
+        nothing = torch.full_like(found.unseen, MASKED)
         return closure_kl(found.candidates, nothing, wanted.logits, nothing * torch.inf)
     # Where no item of the rest was looked at, nothing can be said of it.
-    teacher_rest = wanted.rest.masked_fill(found.rest.detach() < MASKED / 2, -torch.inf)
-    return closure_kl(found.candidates, found.rest, wanted.logits, teacher_rest)
+    teacher_rest = wanted.rest.masked_fill(found.unseen.detach() < MASKED / 2, -torch.inf)
+    return closure_kl(found.candidates, found.unseen, wanted.logits, teacher_rest)
 
 
 def _sampled(
@@ -177,28 +173,25 @@ def _sampled(
     proposal: Proposal,
     labelled: Tensor | None,
     found: Tensor | SparseBatch | None,
+    seen: Tensor,
     settings: TrainSettings,
 ) -> tuple[Tensor, Tensor | None]:
     """Hard-label loss and distance to the teacher from a closed set of items."""
-    if isinstance(found, Tensor):
-        found = _sparse(found, settings.candidates)
+    candidates, wanted = targets.new_empty((len(targets), 0)), None
+    if labelled is not None and found is not None and len(found):
+        old = seen[labelled]
+        if isinstance(found, Tensor):
+            found = _sparse(found.scatter(-1, old, MASKED), settings.candidates)
+        wanted = found.without(old)
+        # Positions without labels take part with no candidates.
+        candidates = targets.new_full((len(targets), wanted.candidates.shape[1]), PADDING)
+        candidates[labelled] = wanted.candidates
     drawn = proposal.draw(settings.samples)
-    if labelled is None or found is None or not len(found):
-        none = targets.new_empty((len(targets), 0))
-        closure = close(users, table, targets, none, own=settings.own, drawn=drawn)
-        return sampled_hard_label_loss(closure.target, closure.partition, weights), None
-    # Positions without labels take part with no candidates.
-    candidates = targets.new_full((len(targets), found.candidates.shape[1]), PADDING)
-    candidates[labelled] = found.candidates
-    closure = close(users, table, targets, candidates, own=settings.own, drawn=drawn)
+    closure = close(users, table, targets, candidates, seen=seen, own=settings.own, drawn=drawn)
     hard = sampled_hard_label_loss(closure.target, closure.partition, weights)
-    view = Closure(
-        closure.candidates[labelled],
-        closure.rest[labelled],
-        closure.target[labelled],
-        closure.bar[labelled],
-    )
-    return hard, _sparse_distance(view, found, settings)
+    if labelled is None or wanted is None:
+        return hard, None
+    return hard, _sparse_distance(closure[labelled], wanted, settings)
 
 
 def check_labels(labels: Labels | None, settings: TrainSettings) -> None:

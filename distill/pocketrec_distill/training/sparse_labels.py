@@ -52,6 +52,15 @@ class SparseBatch:
             self.candidates[:, :count], self.logits[:, :count], others.logsumexp(dim=1)
         )
 
+    def without(self, items: Tensor) -> "SparseBatch":
+        """The same without any mass on some items of each position, int64 (positions, columns)."""
+        old = (self.candidates[:, :, None] == items[:, None, :]).any(dim=-1)
+        return SparseBatch(
+            self.candidates.masked_fill(old, NO_CANDIDATE),
+            self.logits.masked_fill(old, -torch.inf),
+            self.rest,
+        )
+
 
 @dataclass(frozen=True)
 class SparseTeacherLabels:
