@@ -1,0 +1,16 @@
+"""What goes wrong in a benchmark, over the runtime's own tree.
+
+PocketrecError
+  BenchError            a benchmark cannot be run, or its result cannot be trusted
+    ResultFormatError   a file of results is not what this version writes
+"""
+
+from pocketrec_runtime.errors import PocketrecError
+
+
+class BenchError(PocketrecError):
+    """A benchmark cannot be run, or what it measured cannot be trusted."""
+
+
+class ResultFormatError(BenchError):
+    """A stored result or card is malformed, of another schema, or out of bounds."""

@@ -1,0 +1,63 @@
+"""A result with every field filled in, by hand."""
+
+import pytest
+
+from pocketrec_bench import results
+
+
+def _latency(fastest: float, count: int = 5) -> results.Latency:
+    return results.Latency.of([fastest * factor for factor in range(1, count + 1)])
+
+
+@pytest.fixture
+def result() -> results.Result:
+    """A valid result of a cached single-stream run; every time is made up, none is repeated."""
+    return results.Result(
+        measured_at="2026-03-01T12:00:00Z",
+        subject=results.Subject("films.bundle", "ab" * 32, 1682, 128, 2, 50, 2_402_113),
+        settings=results.Settings(
+            scenario="single-stream",
+            division="cached",
+            backend="onnx",
+            devices=("cpu",),
+            weights="float32",
+            rows="int8",
+            cache="float32",
+            threads=1,
+            k=10,
+            history_events=49,
+            samples=943,
+            queries_from="interactions",
+            seconds=60.0,
+            min_queries=1024,
+            samples_per_query=1,
+            target_qps=None,
+            target_latency_s=None,
+            seed=7,
+            quick=False,
+        ),
+        latency=_latency(1.1e-4),
+        throughput_qps=7150.5,
+        loadgen=results.LoadGenRun("6.0.17", True, (), 429_030, 60.01, 1.9e-4, 3.2e-4),
+        stages=results.Stages(
+            imports=_latency(0.11, 3),
+            open_verify=_latency(0.05, 3),
+            first_answer=_latency(9e-4, 3),
+            prefill=_latency(2.1e-4),
+            append=_latency(8.1e-5),
+            scan=_latency(4.2e-5),
+            end_to_end=_latency(3.3e-4),
+        ),
+        slices=(results.Slice(0.0, 7100, 1.2e-4, 1.8e-4), results.Slice(1.0, 7200, 1.3e-4, 1.7e-4)),
+        sustained=results.Sustained(30.0, 1.25e-4, 1.3e-4, 1.04, False, 0, 2600.0, 2590.5),
+        memory=results.Memory(61_000_000, 93_000_000, 101_000_000),
+        energy=results.Energy("powercap intel-rapl:0", 912.5, 0.0021),
+        accuracy=results.Accuracy(
+            943, "ndcg@10", 0.1261, 0.1262, 0.9992, 0.99, 0.998, "float32", 0.12616, True
+        ),
+        bandwidth=results.Bandwidth(3.1e10, 1_799_728, 1.4e10, 0.45),
+        overhead=results.Overhead(6e-8, 1.1e-6, 4.2e-5, 0.0014, 0.05),
+        load=results.Load(0.4, 0.05, 0.25),
+        valid=True,
+        reasons=(),
+    )
