@@ -2,11 +2,11 @@
 
 import pytest
 
-from pocketrec_bench import results
+from pocketrec_bench import figures, results
 
 
-def _latency(fastest: float, count: int = 5) -> results.Latency:
-    return results.Latency.of([fastest * factor for factor in range(1, count + 1)])
+def _latency(fastest: float, count: int = 5) -> figures.Latency:
+    return figures.Latency.of([fastest * factor for factor in range(1, count + 1)])
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def result() -> results.Result:
         ),
         latency=_latency(1.1e-4),
         throughput_qps=7150.5,
-        loadgen=results.LoadGenRun("6.0.17", True, (), 429_030, 60.01, 1.9e-4, 3.2e-4),
-        stages=results.Stages(
+        loadgen=figures.LoadGenRun("6.0.17", True, (), 429_030, 60.01, 1.9e-4, 3.2e-4),
+        stages=figures.Stages(
             imports=_latency(0.11, 3),
             open_verify=_latency(0.05, 3),
             first_answer=_latency(9e-4, 3),
@@ -48,16 +48,16 @@ def result() -> results.Result:
             scan=_latency(4.2e-5),
             end_to_end=_latency(3.3e-4),
         ),
-        slices=(results.Slice(0.0, 7100, 1.2e-4, 1.8e-4), results.Slice(1.0, 7200, 1.3e-4, 1.7e-4)),
-        sustained=results.Sustained(30.0, 1.25e-4, 1.3e-4, 1.04, False, 0, 2600.0, 2590.5),
-        memory=results.Memory(61_000_000, 93_000_000, 101_000_000),
-        energy=results.Energy("powercap intel-rapl:0", 912.5, 0.0021),
-        accuracy=results.Accuracy(
+        slices=(figures.Slice(0.0, 7100, 1.2e-4, 1.8e-4), figures.Slice(1.0, 7200, 1.3e-4, 1.7e-4)),
+        sustained=figures.Sustained(30.0, 1.25e-4, 1.3e-4, 1.04, False, 0, 2600.0, 2590.5),
+        memory=figures.Memory(61_000_000, 93_000_000, 101_000_000),
+        energy=figures.Energy("powercap intel-rapl:0", 912.5, 0.0021),
+        accuracy=figures.Accuracy(
             943, "ndcg@10", 0.1261, 0.1262, 0.9992, 0.99, 0.998, "float32", 0.12616, True
         ),
-        bandwidth=results.Bandwidth(3.1e10, 1_799_728, 1.4e10, 0.45),
-        overhead=results.Overhead(6e-8, 1.1e-6, 4.2e-5, 0.0014, 0.05),
-        load=results.Load(0.4, 0.05, 0.25),
+        bandwidth=figures.Bandwidth(3.1e10, 1_799_728, 1.4e10, 0.45),
+        overhead=figures.Overhead(6e-8, 1.1e-6, 4.2e-5, 0.0014, 0.05),
+        load=figures.Load(0.4, 0.05, 0.25),
         valid=True,
         reasons=(),
     )

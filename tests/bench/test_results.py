@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pocketrec_bench.errors import ResultFormatError
-from pocketrec_bench.results import Latency, Result, from_json, to_json
+from pocketrec_bench.figures import Latency
+from pocketrec_bench.results import Result, from_json, to_json
 
 
 def test_a_result_comes_back_whole(result: Result) -> None:
