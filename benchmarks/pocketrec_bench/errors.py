@@ -1,8 +1,9 @@
 """What goes wrong in a benchmark, over the runtime's own tree.
 
 PocketrecError
-  BenchError            a benchmark cannot be run, or its result cannot be trusted
-    ResultFormatError   a file of results is not what this version writes
+  BenchError              a benchmark cannot be run, or its result cannot be trusted
+    ResultFormatError     a file of results is not what this version writes
+    DeviceMismatchError   two measurements come from devices that differ
 """
 
 from pocketrec_runtime.errors import PocketrecError
@@ -14,3 +15,7 @@ class BenchError(PocketrecError):
 
 class ResultFormatError(BenchError):
     """A stored result or card is malformed, of another schema, or out of bounds."""
+
+
+class DeviceMismatchError(BenchError):
+    """Two measurements come from devices that differ, and nobody said that this is meant."""
