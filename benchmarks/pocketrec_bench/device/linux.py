@@ -35,7 +35,8 @@ def linux_card(source: Source, *, architecture: str, kernel: str, usable: int | 
         cores_usable=usable,
         core_quota=processor_quota(source),
         governor=_governor(source),
-        frequency_mhz=_frequency(source),
+        lowest_mhz=min(_frequencies(source, "min"), default=None),
+        highest_mhz=max(_frequencies(source, "max"), default=None),
         turbo=_turbo(source),
         container=_container(source),
         hypervisor=_hypervisor(source, virtual=info.virtual),
@@ -92,13 +93,8 @@ def _governor(source: Source) -> str:
     return " + ".join(found) or "unknown"
 
 
-def _frequency(source: Source) -> tuple[float, float] | None:
-    """The lowest minimum and the highest maximum over all processors, in MHz."""
-    limits = [_frequencies(source, end) for end in ("min", "max")]
-    return (min(limits[0]), max(limits[1])) if all(limits) else None
-
-
 def _frequencies(source: Source, end: str) -> list[float]:
+    """The limit of each processor in MHz; `end` is "min" or "max"."""
     texts = (
         (source.text(f"{folder}/cpufreq/cpuinfo_{end}_freq") or "").strip()
         for folder in _cpu_folders(source)

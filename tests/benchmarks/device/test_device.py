@@ -43,7 +43,8 @@ def test_a_raspberry_pi() -> None:
         cores_present=4,
         cores_usable=3,
         governor="ondemand",
-        frequency_mhz=(600.0, 1800.0),
+        lowest_mhz=600.0,
+        highest_mhz=1800.0,
         container="none",
         hypervisor="none",
         power="no battery",
@@ -64,7 +65,7 @@ def test_a_phone_has_the_features_that_all_its_cores_have() -> None:
     card = _linux(PHONE, "aarch64")
     assert card.cpu == "3 x Cortex-A510 + 2 x Cortex-A715 + 1 x arm core 0x41:0xfff"
     assert card.features == ("neon", "fp16", "dotprod")
-    assert card.frequency_mhz == (300.0, 2800.0)
+    assert (card.lowest_mhz, card.highest_mhz) == (300.0, 2800.0)
     assert (card.power, card.cores_present) == ("battery", 6)
 
 
@@ -86,7 +87,7 @@ def test_a_laptop_in_a_container_of_version_1() -> None:
     assert (card.core_quota, card.memory_limit_bytes) == (1.5, None)
     assert (card.container, card.hypervisor, card.power) == ("docker", "none", "battery")
     assert (card.turbo, card.governor) == (False, "powersave")
-    assert card.frequency_mhz == (400.0, 5000.0)
+    assert (card.lowest_mhz, card.highest_mhz) == (400.0, 5000.0)
 
 
 def test_the_battery_of_a_mouse_is_not_the_machines() -> None:
@@ -147,6 +148,7 @@ def test_this_machine_can_be_read_and_read_back() -> None:
     assert device_from_dict(json.loads(json.dumps(card.as_dict()))) == card
 
 
+CACHE = {"level": 1, "kind": "data", "size_bytes": 32768, "instances": 1}
 CARD = replace(
     _linux(PI, "aarch64"), versions={"pocketrec": "0.1.0", "numpy": "2.4.6"}, providers=("cpu",)
 )
@@ -184,28 +186,31 @@ def test_devices_that_differ_are_refused_and_the_fields_are_named() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"cpu": 3}, "cpu is 3"),
-        ({"cpu": ""}, "cpu is ''"),
+        ({"cpu": 3}, "device.cpu is 3"),
+        ({"cpu": ""}, "1 to 120 printable"),
         ({"cpu": "x" * 121}, "1 to 120 printable"),
-        ({"cpu": "\x1b[2J"}, "printable"),
+        ({"kernel": "\x1b[2J"}, "printable"),
         ({"cores_present": True}, "must be an integer"),
-        ({"cores_present": 0}, "cores_present is 0"),
-        ({"memory_bytes": 1 << 60}, "memory_bytes"),
-        ({"frequency_mhz": [1]}, "lowest, highest"),
-        ({"frequency_mhz": ["a", 2]}, "lowest, highest"),
-        ({"core_quota": -1.0}, "-1.0"),
+        ({"cores_present": 0}, "must be above 0"),
+        ({"memory_bytes": 1 << 60}, "at most"),
+        ({"lowest_mhz": float("nan")}, "finite"),
+        ({"core_quota": -1.0}, "must be above 0"),
         ({"turbo": "yes"}, "turbo is 'yes'"),
-        ({"features": ["a"] * 65}, "65 entries"),
+        ({"features": ["a"] * 65}, "more than 64 entries"),
         ({"features": "avx2"}, "must be a list"),
         ({"caches": [{"level": 1}]}, "lacks 'kind'"),
+        ({"caches": [CACHE | {"level": 0}]}, "must be above 0"),
+        ({"caches": [CACHE | {"kind": "\n"}]}, "printable"),
         ({"versions": {"numpy": 2}}, "versions.numpy is 2"),
-        ({"owner": "mary"}, "'owner' is not one of the schema"),
+        ({"versions": {"numpy": ""}}, "printable"),
+        ({"owner": "mary"}, "'owner', which this version"),
         ({"power": "mains"}, "fingerprint is not that of its values"),
+        ({"fingerprint": 1}, "fingerprint is not that of its values"),
     ],
 )
 def test_a_hostile_device_is_refused(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(ResultFormatError, match=said.replace("[", r"\[")):
-        device_from_dict(CARD.as_dict() | {"caches": []} | changes)
+    with pytest.raises(ResultFormatError, match=said):
+        device_from_dict(CARD.as_dict() | changes)
 
 
 @pytest.mark.parametrize("value", [None, [], "device", {}])
@@ -218,7 +223,7 @@ def test_a_missing_key_is_refused() -> None:
     for key in CARD.as_dict():
         values = CARD.as_dict()
         del values[key]
-        with pytest.raises(ResultFormatError, match=f"lacks '{key}'"):
+        with pytest.raises(ResultFormatError, match=f"'{key}'"):
             device_from_dict(values)
 
 
