@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pocketrec_runtime.catalogue import Catalogue
 
-AnswerSource = Literal["device", "popularity"]
+AnswerSource = Literal["device", "popularity", "server"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Recommendation:
 
     Attributes:
         items: Best first; fewer than asked for where seen items and filters leave fewer.
-        source: "device" is the user tower, "popularity" the fallback without a known history.
+        source: "device" is the user tower, "popularity" the fallback without a known history,
+            "server" a larger model elsewhere (the SDK asks it; the engine never does).
         reason: Why this source, in words.
         model: Fingerprint of the model that answered.
         unknown: Ids of the history that the catalogue does not hold, each once, in their order.
