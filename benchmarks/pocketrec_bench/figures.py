@@ -5,8 +5,11 @@ Times are seconds, sizes bytes. None always means "not measured", never zero.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+#: Shares at which `Latency.curve_s` has the quantiles.
+CURVE = (0.01, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Latency:
         p90_s: 90% were.
         p99_s: 99% were; says little below 662 calls.
         max_s: The slowest.
+        curve_s: Quantiles at the shares of `CURVE`, for drawings; empty where they were not kept.
+            Two sets of figures are equal whether they were kept or not.
     """
 
     count: int
@@ -30,6 +35,7 @@ class Latency:
     p90_s: float
     p99_s: float
     max_s: float
+    curve_s: tuple[float, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -39,6 +45,12 @@ class Latency:
             raise ValueError(f"times are {ordered}; they must be finite and not negative")
         if list(ordered) != sorted(ordered):
             raise ValueError(f"min, p50, p90, p99, max are {ordered}; they must not fall")
+        within = (self.min_s, *self.curve_s, self.max_s)
+        if self.curve_s and (len(self.curve_s) != len(CURVE) or list(within) != sorted(within)):
+            raise ValueError(
+                f"curve has {len(self.curve_s)} quantiles; it must have {len(CURVE)} that do not "
+                "fall, between min and max"
+            )
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Latency":
@@ -58,6 +70,7 @@ class Latency:
             p90_s=nearest_rank(ordered, 0.90),
             p99_s=nearest_rank(ordered, 0.99),
             max_s=ordered[-1],
+            curve_s=tuple(nearest_rank(ordered, share) for share in CURVE),
         )
 
 

@@ -1,0 +1,16 @@
+"""The benchmark card: what one build costs on one device."""
+
+from pocketrec_bench.card.build import this_build
+from pocketrec_bench.card.document import Build, Card, card_from_json, card_to_json
+from pocketrec_bench.card.files import CARD_NAME, read_card, write_card_json
+
+__all__ = [
+    "CARD_NAME",
+    "Build",
+    "Card",
+    "card_from_json",
+    "card_to_json",
+    "read_card",
+    "this_build",
+    "write_card_json",
+]
