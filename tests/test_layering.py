@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,21 +18,21 @@ class Layer:
     """What one package may import, next to the standard library and itself.
 
     `lazy` names may be imported inside a function only (or for type checking): they are heavy, or
-    belong to an extra. `third_party` None means that any package of an extra may be imported.
+    belong to an extra. Each comes with the folders of the package that may do so; none is all.
+    `third_party` None means that any package of an extra may be imported.
     """
 
     folder: str
     own: frozenset[str] = frozenset()
     third_party: frozenset[str] | None = frozenset()
-    lazy: frozenset[str] = frozenset()
-    lazy_under: str = ""
+    lazy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 LAYERS = {
     "pocketrec_runtime": Layer(
         "runtime",
         third_party=frozenset({"numpy"}),
-        lazy=frozenset({"onnxruntime", "sentencepiece", "llama_cpp"}),
+        lazy={"onnxruntime": (), "sentencepiece": (), "llama_cpp": ()},
     ),
     "pocketrec_distill": Layer("distill", own=frozenset({"pocketrec_runtime"}), third_party=None),
     "pocketrec_bench": Layer("benchmarks", own=frozenset({"pocketrec_runtime"}), third_party=None),
@@ -40,8 +40,12 @@ LAYERS = {
         "sdk",
         own=frozenset({"pocketrec_runtime"}),
         third_party=frozenset({"numpy", "click"}),
-        lazy=frozenset({"pocketrec_distill", "pocketrec_bench", "onnxruntime"}),
-        lazy_under="cli",
+        lazy={
+            "pocketrec_distill": ("cli",),
+            "pocketrec_bench": ("cli",),
+            "onnxruntime": ("cli",),
+            "sqlcipher3": ("events",),
+        },
     ),
 }
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
@@ -157,23 +161,23 @@ def layer_violations(root: Path) -> Iterator[str]:
     for package, layer in LAYERS.items():
         folder = root / layer.folder / package
         for path in package_files(root, package):
-            may_be_lazy = layer.lazy_under in {"", path.relative_to(folder).parts[0]}
+            part = path.relative_to(folder).parts[0]
             for found in read(path).imports:
-                reason = _refusal(package, layer, found, may_be_lazy=may_be_lazy)
+                reason = _refusal(package, layer, found, part)
                 if reason:
                     yield f"{path.relative_to(root)}:{found.line}: {found.package} {reason}"
 
 
-def _refusal(package: str, layer: Layer, found: Import, *, may_be_lazy: bool) -> str:
+def _refusal(package: str, layer: Layer, found: Import, part: str) -> str:
     name = found.package
     if name == package or name in layer.own or name in sys.stdlib_module_names:
         return ""
     if name in layer.lazy:
-        if found.lazy and may_be_lazy:
+        folders = layer.lazy[name]
+        if found.lazy and (not folders or part in folders):
             return ""
-        return "may only be imported inside a function" + (
-            f" under {layer.lazy_under}/" if layer.lazy_under else ""
-        )
+        where = " or ".join(f"{folder}/" for folder in folders)
+        return "may only be imported inside a function" + (f" under {where}" if where else "")
     if name in LAYERS:
         return f"is not below {package}"
     if layer.third_party is not None and name not in layer.third_party:

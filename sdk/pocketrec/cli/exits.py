@@ -5,6 +5,7 @@ from enum import IntEnum
 
 import click
 
+from pocketrec.errors import EventStoreError, EventStoreKeyError, EventStoreVersionError
 from pocketrec_runtime.errors import BundleError, InputError, MissingExtraError, StateError
 
 
@@ -39,8 +40,9 @@ def exit_code(error: BaseException) -> ExitCode:
         (MissingExtraError, ExitCode.EXTRA),
         (BundleError, ExitCode.BUNDLE),
         (_data_errors(), ExitCode.DATA),
-        ((InputError, StateError, click.ClickException), ExitCode.USAGE),
-        (OSError, ExitCode.FILES),
+        (EventStoreVersionError, ExitCode.DATA),
+        ((InputError, StateError, EventStoreKeyError, click.ClickException), ExitCode.USAGE),
+        ((OSError, EventStoreError), ExitCode.FILES),
     ):
         if isinstance(error, kinds):
             return code

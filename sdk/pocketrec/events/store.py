@@ -1,0 +1,196 @@
+"""The durable store of what users did, shared by threads and processes."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pocketrec.errors import EventStoreError, EventStoreKeyError
+from pocketrec.events.database import Database
+from pocketrec.events.encryption import KEY_VARIABLE, driver_for
+from pocketrec.events.erase import make_room, scrub
+from pocketrec.events.event import Event, check_text
+from pocketrec.events.quarantine import remove_quarantined
+from pocketrec.events.settings import EventStoreSettings
+from pocketrec_runtime import StateStore
+
+PLAIN_NAME = "events.sqlite"
+ENCRYPTED_NAME = "events.sqlcipher"
+_INSERT = "INSERT INTO events (user, item, event, time_s) VALUES (?, ?, ?, ?)"
+_SELECT = "SELECT user, item, event, time_s, sequence FROM events"
+
+
+class EventStore:
+    """Events of users in one SQLite file of a folder, in the order in which they were recorded.
+
+    What `record` returned is there after `kill -9`; a power cut may take the last moments unless
+    `settings.power_safe`. Safe to share among threads, processes and forks. A damaged file is
+    moved aside, what can be read of it is kept, and a warning says so on the log
+    `pocketrec.events`.
+
+    Args:
+        folder: Where events and users' states stand; it is made where it is missing.
+        settings: What is kept, and how it is written.
+        key: Encrypts the file with SQLCipher (extra `encryption`); by default what
+            `POCKETREC_STORE_KEY` holds. It is never written anywhere.
+        clock: Seconds since 1970, for events that come without a time.
+
+    Raises:
+        EventStoreError: The store cannot be opened; its subclasses say why.
+        MissingExtraError: There is a key, but no SQLCipher.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        *,
+        settings: EventStoreSettings | None = None,
+        key: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = Path(folder)
+        self._settings = EventStoreSettings() if settings is None else settings
+        self._clock = clock
+        driver = driver_for(key)
+        self._database = Database(
+            _file_in(self._folder, encrypted=driver.key is not None), driver, self._settings
+        )
+        len(self)  # what is wrong shows now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._database.read(_count)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds all of it."""
+        return self._folder
+
+    @property
+    def states_folder(self) -> Path:
+        """Where users' KV states and vectors stand, for a `StateStore`."""
+        return self._folder / "states"
+
+    def record(self, user: str, item: str, event: str, time_s: float | None = None) -> Event:
+        """Keeps one event; it survives the death of the process from when this returns.
+
+        Args:
+            user: As in `Event`, like the next two.
+            item: What the event is about.
+            event: What happened.
+            time_s: When; None is now.
+
+        Raises:
+            InputError: As `Event`.
+            EventStoreError: Nothing was kept: the disk is full, another process is in the way.
+        """
+        made = Event(user, item, event, self._clock() if time_s is None else time_s)
+        (kept,) = self.record_many([made])
+        return kept
+
+    def record_many(self, events: Sequence[Event]) -> list[Event]:
+        """Keeps events in their order, all of them or none, and gives them their places.
+
+        Raises:
+            EventStoreError: As `record`.
+        """
+
+        def insert(connection: sqlite3.Connection) -> list[int]:
+            return [
+                connection.execute(_INSERT, (e.user, e.item, e.event, e.time_s)).lastrowid or 0
+                for e in events
+            ]
+
+        places = self._database.write(insert)
+        return [
+            Event(e.user, e.item, e.event, e.time_s, place)
+            for e, place in zip(events, places, strict=True)
+        ]
+
+    def events(self, user: str | None = None) -> list[Event]:
+        """The events of a user, or of all, in the order of recording.
+
+        Raises:
+            InputError: The user is no storable text.
+            EventStoreError: The store cannot be read.
+        """
+        if user is not None:
+            check_text("user", user)
+        where, values = ("", ()) if user is None else (" WHERE user = ?", (user,))
+        query = f"{_SELECT}{where} ORDER BY sequence"
+        rows = self._database.read(lambda connection: connection.execute(query, values).fetchall())
+        return [Event(*row) for row in rows]
+
+    def users(self) -> dict[str, int]:
+        """Users by name, with the number of their events.
+
+        Raises:
+            EventStoreError: The store cannot be read.
+        """
+        query = "SELECT user, count(*) FROM events GROUP BY user ORDER BY user"
+        return dict(self._database.read(lambda connection: connection.execute(query).fetchall()))
+
+    def erase(self, user: str) -> int:
+        """Removes all that is kept of a user, byte by byte; gives the number of events.
+
+        Events, the KV state and vector on disk, copies in free pages and in SQLite's log, and every
+        file that was moved aside as damaged. Where it raises, call it again: it goes on.
+
+        Raises:
+            InputError: The user is no storable text.
+            EventStoreError: Something of it may be left; the message says what.
+            StateError: The state file could not be removed.
+        """
+        check_text("user", user)
+        make_room(self._database)
+        removed = self._database.write(
+            lambda connection: (
+                connection.execute("DELETE FROM events WHERE user = ?", (user,)).rowcount
+            )
+        )
+        if self.states_folder.exists():
+            StateStore(self.states_folder).forget(user)
+        scrub(self._database)
+        try:
+            remove_quarantined(self._database.path)
+        except OSError as error:
+            raise EventStoreError(
+                f"a damaged file in {self._folder} could not be removed ({error}); it may hold "
+                "events of the user: delete it"
+            ) from error
+        return removed
+
+    def close(self) -> None:
+        """Closes the file; the store is of no use afterwards."""
+        self._database.close()
+
+
+def _file_in(folder: Path, *, encrypted: bool) -> Path:
+    """The store's file; a key must come with an encrypted one, and no key with a plain one."""
+    plain, cipher = folder / PLAIN_NAME, folder / ENCRYPTED_NAME
+    if encrypted and plain.exists():
+        raise EventStoreKeyError(
+            f"{plain} is not encrypted, but a key was given; choose another folder, or leave out "
+            f"the key (and unset {KEY_VARIABLE})"
+        )
+    if not encrypted and cipher.exists():
+        raise EventStoreKeyError(f"{cipher} is encrypted; give its key, or set {KEY_VARIABLE}")
+    return cipher if encrypted else plain
+
+
+def _count(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
+    return int(count)

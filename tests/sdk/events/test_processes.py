@@ -1,0 +1,76 @@
+"""The store between processes: killed, forked, many at once, without room and without rights."""
+
+import ast
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pocketrec.events import EventStore
+
+HERE = Path(__file__).resolve().parent
+KILL = HERE.parents[2] / "benchmarks" / "events" / "kill.py"
+
+
+def child(name: str, folder: Path) -> list[str]:
+    command = [sys.executable, str(HERE / "children.py"), name, str(folder)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().splitlines()
+
+
+def test_no_acknowledged_event_is_lost_when_writers_are_killed() -> None:
+    command = [sys.executable, str(KILL), "--rounds", "20"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rounds"], found["lost"], found["integrity_failures"]) == (20, 0, 0)
+    assert found["acknowledged"] >= 60
+
+
+def test_eight_processes_share_one_store(tmp_path) -> None:
+    assert child("many_writers", tmp_path) == [str([0] * 8)]
+    with EventStore(tmp_path) as store:
+        assert len(store) == 320
+        for writer in range(8):
+            items = [event.item for event in store.events(f"user-{writer}")]
+            assert items == [f"{writer}.{number}" for number in range(40)]
+
+
+def test_a_forked_child_goes_on_with_the_store(tmp_path) -> None:
+    (items,) = child("fork_after_open", tmp_path)
+    assert ast.literal_eval(items) == ["before", "parent", "child 1", "child 2"]
+    with EventStore(tmp_path) as store:
+        assert len(store) == 4
+
+
+def test_a_fork_that_python_does_not_see_is_refused(tmp_path) -> None:
+    (told,) = child("fork_behind_python", tmp_path)
+    assert told.startswith("ForkError")
+    assert "open the store in each process" in told
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path) -> None:
+    refusal, kept, went_on = child("disk_full", tmp_path)
+    assert refusal.startswith("EventStoreFullError")
+    assert "free some space" in refusal
+    assert (kept, went_on) == ("True", "True")
+
+
+@pytest.fixture
+def forbidden_folder():
+    """Not under `tmp_path`, whose parents another user may not even enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o555)
+        yield path
+        path.chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_written_is_told(forbidden_folder) -> None:
+    (told,) = child("read_only", forbidden_folder)
+    assert told.startswith("EventStoreReadOnlyError")
+    assert "choose a folder" in told
