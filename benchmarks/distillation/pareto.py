@@ -20,10 +20,10 @@ from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.presets import PRESETS
-from pocketrec_distill.report.scatter import Point, pareto_front, scatter
 from pocketrec_distill.settings import StudentSettings
 from pocketrec_runtime import Engine
 from pocketrec_runtime.bundle import assemble
+from pocketrec_runtime.page import Point, pareto_front, scatter
 
 # What every preset takes from the first run instead of making its own.
 SHARED = ("states", "control", "linear", "teacher", "blend", "labels", "distillation_corpus")

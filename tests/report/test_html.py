@@ -6,9 +6,8 @@ import re
 import pytest
 
 from pocketrec_distill.report import headline, render_html
-from pocketrec_distill.report.markup import element, escape
 from pocketrec_distill.report.summary import duration_text, milliseconds_text, size_text
-from pocketrec_distill.report.svg import Scale, linear_scale, log_scale
+from pocketrec_runtime.page import Scale, element, escape, linear_scale, log_scale
 
 VOID = {"meta", "rect", "line", "circle", "polyline"}
 

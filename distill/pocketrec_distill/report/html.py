@@ -1,16 +1,12 @@
 """Renders a report as one self-contained page: no script, nothing fetched, readable offline."""
 
 import json
-from importlib.resources import files
 
 from pocketrec_distill.report import sections
-from pocketrec_distill.report.markup import Markup, element, join, row, table
 from pocketrec_distill.report.schema import Report, validate_report
 from pocketrec_distill.report.summary import headline, milliseconds_text, size_text
 from pocketrec_distill.report.verdict import sentence
-
-#: Nothing on the page may load or run anything; browsers that read this line hold it to that.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+from pocketrec_runtime.page import Markup, element, html_document, join, row, table
 
 _TERMS = {
     "NDCG@10": "how near the top of the ten the user's next item stands: 1 first, 0.63 second, "
@@ -34,18 +30,8 @@ def render_html(report: Report) -> str:
         ReportError: the report does not hold its fixed keys.
     """
     validate_report(report)
-    style = files("pocketrec_distill.report").joinpath("style.css").read_text(encoding="utf-8")
-    head = join(
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", "pocketrec report"),
-        element("style", Markup(style)),
-    )
     body = join(_header(report), element("main", *_sections(report)))
-    page = element("html", element("head", head), element("body", body), lang="en")
-    return f"<!doctype html>\n{page}\n"
+    return html_document("pocketrec report", body)
 
 
 def _header(report: Report) -> Markup:

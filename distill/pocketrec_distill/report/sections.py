@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pocketrec_distill.report import svg
-from pocketrec_distill.report.markup import Markup, element, join, row, table
 from pocketrec_distill.report.schema import INTERVAL, Report
 from pocketrec_distill.report.summary import (
     duration_text,
@@ -13,12 +12,13 @@ from pocketrec_distill.report.summary import (
     ranked_models,
     size_text,
 )
+from pocketrec_runtime.page import Markup, Scale, element, join, linear_scale, log_scale, row, table
 
 
 def quality(report: Report, split: str, title: str) -> Markup:
     """All models of one split, best first: NDCG@10 drawn with its interval, the rest in digits."""
     models: Report = report[split]
-    scale = svg.linear_scale([models[model][INTERVAL][1] for model in models])
+    scale = linear_scale([models[model][INTERVAL][1] for model in models])
     rows = []
     for model in ranked_models(models):
         measured = models[model]
@@ -47,7 +47,7 @@ def comparisons(report: Report) -> Markup:
     pairs = report["comparisons"]
     if not pairs:
         return Markup()
-    scale = svg.linear_scale([end for pair in pairs for end in pair["ci95"]])
+    scale = linear_scale([end for pair in pairs for end in pair["ci95"]])
     rows = []
     for pair in pairs:
         low, high = pair["ci95"]
@@ -84,7 +84,7 @@ def latency(report: Report) -> Markup:
         for model, values in report["latency_ms"].items()
         if isinstance(values, Mapping) and "median" in values and "p95" in values
     }
-    scale = svg.log_scale([values[key] for values in timed.values() for key in ("median", "p95")])
+    scale = log_scale([values[key] for values in timed.values() for key in ("median", "p95")])
     rows = [
         row(
             model_name(model),
@@ -109,7 +109,7 @@ def parameters(report: Report) -> Markup:
     counts = {model: count for model, count in report["parameters"].items() if count > 0}
     if not counts:
         return Markup()
-    scale = svg.log_scale(list(counts.values()))
+    scale = log_scale(list(counts.values()))
     rows = [
         row(model_name(model), svg.dot(count, scale), f"{count:,}", class_=_class(model))
         for model, count in sorted(counts.items(), key=lambda pair: -pair[1])
@@ -127,7 +127,7 @@ def stages(report: Report) -> Markup:
     seconds, memory = report["seconds"], report["peak_memory_bytes"]
     if not seconds:
         return Markup()
-    scale = svg.linear_scale(list(seconds.values()))
+    scale = linear_scale(list(seconds.values()))
     rows = [
         row(
             model_name(stage),
@@ -236,7 +236,7 @@ def _section(title: str, note: str, *content: str) -> Markup:
     return element("section", element("h2", title), element("p", note), *content)
 
 
-def _axis_row(scale: svg.Scale, labels: Sequence[str], *, empty: int) -> Markup:
+def _axis_row(scale: Scale, labels: Sequence[str], *, empty: int) -> Markup:
     cells = join(*(element("td", cell) for cell in ("", svg.axis(scale, labels), *[""] * empty)))
     return element("tr", cells, class_="axis", aria_hidden="true")
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pocketrec_distill.report.markup import Markup, element
-from pocketrec_distill.report.svg import Scale, linear_scale, log_scale
+from pocketrec_runtime.page.markup import Markup, element
+from pocketrec_runtime.page.scale import Scale, linear_scale, log_scale
 
 WIDTH, HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 120, 28, 44
