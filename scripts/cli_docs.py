@@ -20,15 +20,17 @@ _WIDTH = 88
 
 
 def help_text(name: str) -> str:
-    """What `NAME --help` prints, `NAME` being "pocketrec" or "pocketrec COMMAND"."""
-    root = click.Context(app, info_name="pocketrec", terminal_width=_WIDTH, **app.context_settings)
-    command: click.Command | None = app
-    context = root
+    """What `NAME --help` prints, `NAME` being "pocketrec" or "pocketrec COMMAND [COMMAND]"."""
+    command: click.Command = app
+    context = click.Context(
+        app, info_name="pocketrec", terminal_width=_WIDTH, **app.context_settings
+    )
     for word in name.split()[1:]:
-        command = app.get_command(root, word)
-        if command is None:
+        found = command.get_command(context, word) if isinstance(command, click.Group) else None
+        if found is None:
             raise SystemExit(f"{PAGE.name} documents {name!r}, which is not a command")
-        context = click.Context(command, parent=root, info_name=word, terminal_width=_WIDTH)
+        command = found
+        context = click.Context(found, parent=context, info_name=word, terminal_width=_WIDTH)
     with context:
         return context.get_help()
 

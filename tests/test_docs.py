@@ -3,9 +3,11 @@
 import importlib.util
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 from pocketrec.cli import app
@@ -33,7 +35,18 @@ def test_the_help_texts_are_up_to_date() -> None:
 
 def test_every_command_has_its_help_text() -> None:
     documented = load_script("cli_docs").documented(TEXT["cli.md"])
-    assert documented == ["pocketrec", *(f"pocketrec {name}" for name in app.COMMANDS)]
+    assert documented == list(_commands("pocketrec", app))
+
+
+def _commands(name: str, command: click.Command) -> Iterator[str]:
+    """The command and those below it, in the order of use."""
+    yield name
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            assert found is not None
+            yield from _commands(f"{name} {below}", found)
 
 
 def test_a_stale_help_text_is_found() -> None:

@@ -2,6 +2,8 @@
 
 PocketrecError
   BenchError              a benchmark cannot be run, or its result cannot be trusted
+    InvalidRunError       a run cannot become valid, so that it is not begun
+    QualityError          the answers are not good enough for speed to count
     ResultFormatError     a file of results is not what this version writes
     DeviceMismatchError   two measurements come from devices that differ
 """
@@ -11,6 +13,14 @@ from pocketrec_runtime.errors import PocketrecError
 
 class BenchError(PocketrecError):
     """A benchmark cannot be run, or what it measured cannot be trusted."""
+
+
+class InvalidRunError(BenchError):
+    """A run cannot become valid in the time that it was given, or on this machine."""
+
+
+class QualityError(BenchError):
+    """The accuracy run failed: speed without quality is not measured."""
 
 
 class ResultFormatError(BenchError):

@@ -107,7 +107,9 @@ class LoadGenRun:
         valid: Its verdict, with min duration, min queries and early stopping.
         reasons: Why not, in its words.
         queries: Queries that it issued.
-        duration_s: First issue to last completion.
+        p50_s: Its own median latency, the harness included; None where it does not say.
+        p90_s: Its 90th percentile.
+        p99_s: Its 99th.
         early_stopping_p90_s: Its bound of p90 with 99% confidence; None below 64 queries.
         early_stopping_p99_s: Its bound of p99; None below 662 queries.
     """
@@ -116,7 +118,9 @@ class LoadGenRun:
     valid: bool
     reasons: tuple[str, ...]
     queries: int
-    duration_s: float
+    p50_s: float | None
+    p90_s: float | None
+    p99_s: float | None
     early_stopping_p90_s: float | None
     early_stopping_p99_s: float | None
 
@@ -246,10 +250,10 @@ class Overhead:
     """What measuring itself costs.
 
     Attributes:
-        timer_s: Median cost of reading the clock twice.
-        harness_s: Median latency of an empty query through LoadGen and the harness.
-        fastest_s: The fastest figure of this result, which the harness weighs on most.
-        share: The cost that this figure carries, over it.
+        timer_s: Median cost of reading the clock twice: every figure of a stage carries it.
+        harness_s: Median latency of an empty query through LoadGen: the load's figures carry it.
+        fastest_s: The median that it weighs on most, of the stages and of the load.
+        share: What that median carries, over it.
         limit: Largest share of a valid result.
     """
 
@@ -266,13 +270,17 @@ class Load:
 
     Attributes:
         load_average: Of one minute, before the run.
-        other_cores: Cores' worth of time that other processes took during the load.
-        limit_cores: Most of it in a valid result.
+        other_cores: Cores' worth of time that others took during the load, a hypervisor included.
+        limit_cores: Most of it in a valid result: the cores that the run does not use.
+        waited_share: Share of the time in which this process was ready to run and had no core.
+        waited_limit: Most of it in a valid result.
     """
 
     load_average: float
     other_cores: float | None
     limit_cores: float
+    waited_share: float | None
+    waited_limit: float
 
 
 def nearest_rank(ordered: Sequence[float], share: float) -> float:

@@ -110,7 +110,9 @@ class Result:
         measured_at: When it began, UTC, ISO 8601.
         subject: What was measured.
         settings: How.
-        latency: Of one query, as the harness timed it inside LoadGen.
+        latency: Of one query, as the harness timed it inside LoadGen; offline of one batch of at
+            most 64 histories; server from arrival to answer.
+        duration_s: First query's start to the last one's end.
         throughput_qps: Histories answered per second.
         loadgen: LoadGen's own account.
         stages: The parts of the way.
@@ -130,6 +132,7 @@ class Result:
     subject: Subject
     settings: Settings
     latency: Latency
+    duration_s: float
     throughput_qps: float
     loadgen: LoadGenRun
     stages: Stages

@@ -1,5 +1,7 @@
 """A result with every field filled in, by hand."""
 
+from pathlib import Path
+
 import pytest
 
 from pocketrec_bench import figures, results
@@ -37,8 +39,11 @@ def result() -> results.Result:
             quick=False,
         ),
         latency=_latency(1.1e-4),
+        duration_s=60.01,
         throughput_qps=7150.5,
-        loadgen=figures.LoadGenRun("6.0.17", True, (), 429_030, 60.01, 1.9e-4, 3.2e-4),
+        loadgen=figures.LoadGenRun(
+            "6.0.17", True, (), 429_030, 1.4e-4, 1.8e-4, 3.1e-4, 1.9e-4, 3.2e-4
+        ),
         stages=figures.Stages(
             imports=_latency(0.11, 3),
             open_verify=_latency(0.05, 3),
@@ -57,7 +62,13 @@ def result() -> results.Result:
         ),
         bandwidth=figures.Bandwidth(3.1e10, 1_799_728, 1.4e10, 0.45),
         overhead=figures.Overhead(6e-8, 1.1e-6, 4.2e-5, 0.0014, 0.05),
-        load=figures.Load(0.4, 0.05, 0.25),
+        load=figures.Load(0.4, 0.05, 1.05, 0.002, 0.02),
         valid=True,
         reasons=(),
     )
+
+
+@pytest.fixture(scope="session")
+def golden_bundle() -> Path:
+    """40 items, a window of 12, the user tower in ONNX and in GGUF; read only."""
+    return Path(__file__).parents[1] / "golden" / "v1_1" / "rings"

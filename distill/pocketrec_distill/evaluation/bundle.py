@@ -1,5 +1,6 @@
 """Measuring a finished bundle on somebody's interactions, through the runtime alone."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,44 @@ def evaluate_bundle(
         DataError: The table cannot be read, or has no event to evaluate.
     """
     engine = Engine.open(bundle)
+    found = held_out_events(engine, interactions, split, settings)
+    measured = summarise(evaluate(EngineScorer(engine), found.known))
+    return {
+        "split": split,
+        "model": engine.fingerprint,
+        **measured,
+        "queries": found.queries,
+        "queries_unknown": found.queries - len(found.known),
+        "repeats_not_evaluated": found.repeats,
+        "cleaning": found.cleaning,
+    }
+
+
+@dataclass(frozen=True)
+class HeldOutEvents:
+    """The test events of a split, in a bundle's items.
+
+    Attributes:
+        known: Those whose item and at least one history item the bundle knows.
+        queries: How many there are, known or not.
+        repeats: Events that repeat an item of their history; they are not among the queries.
+        cleaning: What cleaning dropped, by reason.
+    """
+
+    known: QuerySet
+    queries: int
+    repeats: int
+    cleaning: dict[str, Any]
+
+
+def held_out_events(
+    engine: Engine, interactions: Path, split: str, settings: DataSettings
+) -> HeldOutEvents:
+    """The test events of a split as histories and targets in the items of an opened bundle.
+
+    Raises:
+        DataError: The table cannot be read, or has no event that the bundle knows.
+    """
     inputs = read_inputs(interactions, None, settings)
     if inputs.timeless and split == "temporal":
         raise DataError(f"a temporal split needs times, but {inputs.timeless}")
@@ -40,16 +79,7 @@ def evaluate_bundle(
         raise DataError(
             f"no held-out event has a known history and item in this bundle:\n{account}"
         )
-    measured = summarise(evaluate(EngineScorer(engine), known))
-    return {
-        "split": split,
-        "model": engine.fingerprint,
-        **measured,
-        "queries": len(queries),
-        "queries_unknown": len(queries) - len(known),
-        "repeats_not_evaluated": queries.repeats,
-        "cleaning": account.as_dict(),
-    }
+    return HeldOutEvents(known, len(queries), queries.repeats, account.as_dict())
 
 
 def _known(queries: Queries, codes: np.ndarray) -> QuerySet:

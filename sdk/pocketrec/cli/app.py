@@ -49,6 +49,7 @@ class LazyGroup(click.Group):
         "diff",
         "tune",
         "export-ort",
+        "bench",
         "doctor",
         "completion",
     )
@@ -95,8 +96,8 @@ def app() -> None:
     """Compress an LLM recommender into a bundle that ranks on the user's own device.
 
     Answers go to stdout, talk goes to stderr. Exit codes: 0 done, 1 unexpected error, 2 usage or
-    bad input, 3 bundle refused, 4 missing extra, 5 data refused, 6 file system, 7 gate failed,
-    130 interrupted.
+    bad input, 3 bundle refused, 4 missing extra, 5 data refused, 6 file system, 7 gate failed or
+    benchmark not valid, 130 interrupted.
     """
 
 

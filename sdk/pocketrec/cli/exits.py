@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     EXTRA = 4
     DATA = 5
     FILES = 6
-    QUALITY = 7  # the student did not pass its gate
+    QUALITY = 7  # the student did not pass its gate, or a benchmark's result is not valid
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
     BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of stdout went away
 
@@ -41,6 +41,8 @@ def exit_code(error: BaseException) -> ExitCode:
         (BundleError, ExitCode.BUNDLE),
         (_data_errors(), ExitCode.DATA),
         (EventStoreVersionError, ExitCode.DATA),
+        (_bench_errors("ResultFormatError", "DeviceMismatchError"), ExitCode.DATA),
+        (_bench_errors("QualityError", "InvalidRunError"), ExitCode.QUALITY),
         ((InputError, StateError, EventStoreKeyError, click.ClickException), ExitCode.USAGE),
         ((OSError, EventStoreError), ExitCode.FILES),
     ):
@@ -61,3 +63,8 @@ def _data_errors() -> tuple[type[Exception], ...]:
         errors.NotRecoverableError,
         errors.SourceError,
     )
+
+
+def _bench_errors(*names: str) -> tuple[type[Exception], ...]:
+    errors = sys.modules.get("pocketrec_bench.errors")
+    return () if errors is None else tuple(getattr(errors, name) for name in names)

@@ -1,0 +1,200 @@
+"""`pocketrec bench`: what a bundle costs on this device, in figures that can be trusted."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from pocketrec.cli.exits import ExitCode
+from pocketrec.cli.extras import require_extra
+from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, bundle_argument, json_option
+from pocketrec.cli.output import emit, emit_json, say
+
+if TYPE_CHECKING:
+    from pocketrec_bench.results import Division, Result, Scenario
+    from pocketrec_bench.run import FindQueries
+    from pocketrec_runtime.towers import Backend, CachePrecision
+
+SCENARIOS = ("single-stream", "multi-stream", "offline", "server")
+
+
+class BenchGroup(click.Group):
+    """A group whose first word may also be a bundle: `bench BUNDLE` is `bench run BUNDLE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with `run` put before anything that is no command of this group."""
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    "bench",
+    cls=BenchGroup,
+    short_help="Measure what a bundle costs on this device.",
+    subcommand_metavar="BUNDLE | COMMAND [ARGS]...",
+)
+def command() -> None:
+    """Measure a bundle on this device: `pocketrec bench BUNDLE` is `pocketrec bench run BUNDLE`.
+
+    Needs pocketrec[bench], which is MLPerf's LoadGen.
+    """
+
+
+@command.command("run", short_help="One load of one bundle, on MLPerf's LoadGen.")
+@bundle_argument()
+@click.option(
+    "--scenario",
+    type=click.Choice(SCENARIOS),
+    default="single-stream",
+    show_default=True,
+    help="How queries arrive.",
+)
+@click.option(
+    "--division",
+    type=click.Choice(["cached", "uncached"]),
+    default="cached",
+    show_default=True,
+    help="Whether users' states are warm: a query appends one event, or reads the whole history.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "onnx", "llama", "numpy"]),
+    default="auto",
+    show_default=True,
+    help="What runs the user tower.",
+)
+@click.option(
+    "--cache",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="How llama.cpp stores keys and values.",
+)
+@click.option("--threads", type=int, default=1, show_default=True, help="Threads of a model run.")
+@click.option("--seconds", type=float, help="Least time of the load.  [default: 60]")
+@click.option("--queries", type=int, help="Least number of queries.  [default: 1024]")
+@click.option("--k", type=int, default=10, show_default=True, help="Items in an answer.")
+@click.option("--streams", type=int, default=8, show_default=True, help="In multi-stream.")
+@click.option(
+    "--target-qps",
+    type=float,
+    help="In server: arrivals a second.  [default: half of what one stream reaches]",
+)
+@click.option(
+    "--target-latency-ms",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="In server: what 99% of the queries must meet.",
+)
+@click.option(
+    "--interactions",
+    type=INPUT_PATH,
+    help="Held-out events of this table or data set are the queries (needs pocketrec[distill]); "
+    "otherwise histories are drawn from the bundle's popularity.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["leave-one-out", "temporal"]),
+    default="leave-one-out",
+    show_default=True,
+    help="With --interactions: which events are held out.",
+)
+@click.option(
+    "--config", "config_path", type=INPUT_PATH, help="With --interactions: TOML file; its [data]."
+)
+@click.option(
+    "--reference",
+    type=INPUT_PATH,
+    help="A bundle of the same catalogue, float32 for example, whose answers are full quality.  "
+    "[default: the bundle itself, ranked by brute force]",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Of drawn histories.")
+@click.option("--quick", is_flag=True, help="A trial of a second or two, marked as not valid.")
+@click.option("--out", type=OUTPUT_PATH, help="Folder for result.json and LoadGen's logs.")
+@json_option
+def run(
+    *,
+    bundle: Path,
+    scenario: "Scenario",
+    division: "Division",
+    backend: "Backend | Literal['auto']",
+    cache: "CachePrecision",
+    threads: int,
+    seconds: float | None,
+    queries: int | None,
+    k: int,
+    streams: int,
+    target_qps: float | None,
+    target_latency_ms: float,
+    interactions: Path | None,
+    split: str,
+    config_path: Path | None,
+    reference: Path | None,
+    seed: int,
+    quick: bool,
+    out: Path | None,
+    as_json: bool,
+) -> ExitCode:
+    """Measure BUNDLE under MLPerf's rules: at least 60 seconds and 1,024 queries.
+
+    First the answers are checked: where they keep less than 99% of the reference's NDCG@10,
+    nothing is timed. Then LoadGen drives the load, and each part of the way is timed by itself.
+    Exit code 7 says that the result is not valid, and the output why.
+    """
+    from pocketrec_bench.plan import BenchPlan
+    from pocketrec_bench.run import run_bench
+    from pocketrec_runtime.towers import RunSettings
+
+    plan = BenchPlan(
+        scenario=scenario,
+        division=division,
+        run=RunSettings(backend=backend, threads=threads, cache=cache),
+        seconds=seconds,
+        min_queries=queries,
+        k=k,
+        streams=streams,
+        target_qps=target_qps,
+        target_latency_s=target_latency_ms / 1e3,
+        seed=seed,
+        quick=quick,
+    )
+    result = run_bench(
+        bundle,
+        plan,
+        find_queries=_finder(interactions, split, config_path),
+        reference=reference,
+        logs=None if out is None else out / "loadgen",
+        say=say,
+    )
+    _publish(result, out, as_json=as_json)
+    return ExitCode.OK if result.valid or quick else ExitCode.QUALITY
+
+
+def _finder(
+    interactions: Path | None, split: str, config_path: Path | None
+) -> "FindQueries | None":
+    if interactions is None:
+        return None
+    require_extra("distill")
+    from pocketrec.cli.benching import held_out_finder
+
+    return held_out_finder(interactions, split, config_path)
+
+
+def _publish(result: "Result", out: Path | None, *, as_json: bool) -> None:
+    """The result on stdout, and in the folder where one is given."""
+    from pocketrec.cli.benching import result_text
+    from pocketrec_bench.results import to_document, to_json
+    from pocketrec_runtime.storage import write_atomically
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / "result.json", f"{to_json(result)}\n".encode())
+    if as_json:
+        emit_json("bench_result", to_document(result))
+    else:
+        emit(result_text(result))
+        if out is not None:
+            say(f"result and LoadGen's logs: {out}")
