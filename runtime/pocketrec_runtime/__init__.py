@@ -22,6 +22,7 @@ from pocketrec_runtime.calibration import Calibration, Curve
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta import CatalogueDelta, NewItem, make_delta, read_delta, write_delta
 from pocketrec_runtime.engine import Engine
+from pocketrec_runtime.explain import Evidence, Explanation
 from pocketrec_runtime.quantize import quantize_rows
 from pocketrec_runtime.rules import (
     Boost,
@@ -54,6 +55,8 @@ __all__ = [
     "Deny",
     "Diversity",
     "Engine",
+    "Evidence",
+    "Explanation",
     "ExposureLimit",
     "Golden",
     "GoldenQuery",

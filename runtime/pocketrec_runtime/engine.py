@@ -16,6 +16,7 @@ from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.delta import CatalogueDelta, apply_delta, next_fingerprint
 from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.explain import Explanation, explain
 from pocketrec_runtime.history import HistoryReader
 from pocketrec_runtime.lookup import Filters, resolve
 from pocketrec_runtime.memory import give_back_free_memory
@@ -314,6 +315,23 @@ class Engine:
             InputError: An id is no string.
         """
         return answering.score(self, history, candidates)
+
+    def explain(self, history: Sequence[str], item: str, *, top: int = 3) -> Explanation:
+        """Which events of a history drove a recommendation; see docs/explanations.md.
+
+        Each of the newest `window` events is left out in turn, and the shortened history read
+        exactly as a fresh one; what the item loses in score and rank is what the event brought.
+
+        Args:
+            history: Item ids, oldest first, as for `recommend`.
+            item: Id of the item to explain.
+            top: How many events to name at most in `because`.
+
+        Raises:
+            InputError: The catalogue does not hold the item, an id is no string, or top is
+                below 0.
+        """
+        return explain(self, history, item, top=top)
 
     def encode_items(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Item vectors of texts, float32 (n, width), from the bundle's item tower.

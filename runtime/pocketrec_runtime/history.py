@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError, StateError
+from pocketrec_runtime.leave_one_out import user_vectors_without_each
 from pocketrec_runtime.lookup import checked_history, checked_index
 from pocketrec_runtime.prefill import read_histories
 from pocketrec_runtime.process import HomeProcess
@@ -153,6 +154,25 @@ class HistoryReader:
         vector, kv = self._tower.run(events, state.kv)
         self._reused.add(positions)
         return UserState((*state.items, *checked), kv, seen, self._fingerprint), vector[0]
+
+    def without_each(self, items: Sequence[int]) -> NDArray[np.float32]:
+        """User vectors of a history without one of its events, float32 (events, width).
+
+        One row for each of the newest `window` events, oldest first; each is `prefill` of the
+        history without it, within float error: the window of a longer history then reaches one
+        event further back.
+
+        Raises:
+            InputError: Fewer than two items, or as `Engine.prefill`.
+        """
+        checked = checked_history(items, len(self._catalogue))
+        if len(checked) < 2:
+            raise InputError("a history of one event has no vector without it")
+        self._process.check()
+        window = self._shape.window
+        newest = checked[-(window + 1) :]
+        found = user_vectors_without_each(self._tower, self._catalogue.vectors_of, newest)
+        return found[-window:]
 
     @property
     def width(self) -> int:

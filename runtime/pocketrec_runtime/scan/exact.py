@@ -1,5 +1,7 @@
 """The one definition of a score, and of the vectors that the catalogue's rows stand for."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,6 +73,32 @@ class ItemRows:
                 part = slice(start, start + step)
                 scores[part] = self._scores(query, part if indices is None else indices[part])
         return scores
+
+    def scores_in_parts(
+        self, queries: Sequence[FixedQuery]
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """The same scores for several queries: slices of the rows, and float32 (rows, queries).
+
+        Args:
+            queries: User vectors.
+        """
+        step = max(1, _CHUNK_BYTES // (8 * self.width))
+        for start in range(0, len(self), step):
+            part = slice(start, min(start + step, len(self)))
+            # A score beyond float32 is infinite on purpose.
+            with np.errstate(over="ignore"):
+                yield part, self._scores_of_all(queries, part).astype(np.float32)
+
+    def _scores_of_all(self, queries: Sequence[FixedQuery], part: slice) -> NDArray[np.float64]:
+        if self.scales is None:
+            return np.stack([self._scores(query, part) for query in queries], axis=1)
+        rows = self.rows[part].astype(np.float64) if self._wide is None else self._wide[part]
+        # Sums of whole numbers below 2^53: a product of matrices adds up to the same.
+        sums: NDArray[np.float64] = rows @ np.stack([query.integers for query in queries], axis=1)
+        sums *= np.ldexp(1.0, [query.exponent for query in queries])
+        sums *= self.scales[part, None]
+        sums += self.bias[part, None]
+        return sums
 
     def _scores(self, query: FixedQuery, which: slice | NDArray[np.int64]) -> NDArray[np.float64]:
         rows = self.rows[which].astype(np.float64) if self._wide is None else self._wide[which]

@@ -14,6 +14,7 @@ from pocketrec_runtime.scan.coarse import BlockBounds, Coarse
 from pocketrec_runtime.scan.exact import ItemRows
 from pocketrec_runtime.scan.fixed import FixedQuery, fix
 from pocketrec_runtime.scan.integer import IntegerCoarse
+from pocketrec_runtime.scan.ranks import ranks_of
 from pocketrec_runtime.scan.select import best, check_k, check_mask, checked_rows
 
 DIRECT_ROWS = 2048
@@ -88,6 +89,29 @@ class Scan:
         if fixed is None:
             return np.full(len(self) if indices is None else len(indices), np.nan, np.float32)
         return self._rows.scores(fixed, indices)
+
+    def ranks(
+        self, queries: NDArray[np.float32], item: int, exclude: Collection[int] = ()
+    ) -> NDArray[np.int64]:
+        """Ranks (1 is best) of one item for each query, int64 (queries,), as `top_k` orders.
+
+        Args:
+            queries: User vectors, float32 (queries, width), finite.
+            item: An item index; it is ranked though excluded or retired.
+            exclude: Item indices that it is not ranked among.
+
+        Raises:
+            InputError: An index is out of bounds, or a query has another shape or is not finite.
+        """
+        candidates = np.ones(len(self), np.bool_)
+        candidates[checked_rows(exclude, len(self))] = False
+        allowed = self._allowed(candidates)
+        fixed = [query for row in queries if (query := self._fixed(row)) is not None]
+        if len(fixed) != len(queries):
+            raise InputError("a user vector holds NaN or infinity; nothing ranks for it")
+        if allowed is None:
+            allowed = candidates
+        return ranks_of(self._rows, fixed, int(checked_rows([item], len(self))[0]), allowed)
 
     def top_k(
         self,

@@ -43,6 +43,7 @@ class LazyGroup(click.Group):
         "update",
         "recommend",
         "score",
+        "explain",
         "evaluate",
         "inspect",
         "verify",
