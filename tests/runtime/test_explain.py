@@ -58,8 +58,9 @@ def test_ranks_are_those_of_a_sort(kind, monkeypatch):
     rows, scales = rt.quantize_rows(vectors) if kind == "int8" else (vectors, None)
     bias = np.where(np.arange(130) % 3 == 0, 0.25, 0.0).astype(np.float32)
     bias[71] = bias[20]
-    catalogue = rt.Catalogue([str(i) for i in range(130)], rows, scales, bias,
-                             np.full(130, 1 / 130, np.float32), {"title": [None] * 130})  # fmt: skip
+    shares, titles = np.full(130, 1 / 130, np.float32), {"title": [None] * 130}
+    names = [str(index) for index in range(130)]
+    catalogue = rt.Catalogue(names, rows, scales, bias, shares, titles)
     scan = Scan(catalogue)
     queries = rng.normal(size=(7, 5)).astype(np.float32) * (10.0 ** np.arange(-3, 4))[:, None]
     queries = queries.astype(np.float32)
