@@ -43,7 +43,8 @@ Ranks = dict[str, NDArray[np.int64]]
 def settings_of(models: RunModels, changes: Mapping[str, Any], seed: int) -> TrainSettings:
     """The run's student training with another loss and seed."""
     student, distillation = models.config.student, models.config.distillation
-    return replace(distillation_training(student, distillation, seed), **changes)
+    training = distillation_training(student, distillation, seed)
+    return replace(training, dtype=models.dtype, **changes)
 
 
 def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
@@ -67,7 +68,7 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
         for split, queries in (("validation", data.validation), ("test", data.test)):
             np.save(folder / f"{split}.npy", evaluate(scorer, queries).ranks)
 
-    key = {**models.student_key, "arm": vars(settings)}
+    key = {**models.student_key, "arm": {**vars(settings), "dtype": str(settings.dtype)}}
     folder = models.run.stage("ablation", key, make)
     return {split: np.load(folder / f"{split}.npy") for split in ("validation", "test")}
 

@@ -30,6 +30,11 @@ def _not_negative(section: str, settings: object, *names: str) -> None:
             raise ConfigError(f"[{section}] {name} is {value}; it cannot be below 0 or infinite")
 
 
+def _precision(section: str, value: str) -> None:
+    if value not in ("auto", "fp32", "bf16"):
+        raise ConfigError(f"[{section}] precision is {value!r}; choose auto, fp32 or bf16")
+
+
 def _dropout(section: str, settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
@@ -45,6 +50,8 @@ class RunSettings:
         seed: Of every random choice.
         threads: Threads of torch; 0 takes all cores.
         window: Longest history, in events, that any user tower reads.
+        precision: "auto", "fp32" or "bf16": of the products of user and item vectors in training.
+            "auto" takes bfloat16 where the machine multiplies it in hardware; sums stay float32.
         split: "leave-one-out" or "temporal".
         cold_share: Share of the items whose events are all held out, to measure how their text
             alone ranks them; they stay outside the catalogue. 0 holds out none.
@@ -54,6 +61,7 @@ class RunSettings:
     seed: int = 0
     threads: int = 0
     window: int = 50
+    precision: str = "auto"
     split: str = "leave-one-out"
     cold_share: float = 0.0
     license: str = "unspecified"
@@ -64,6 +72,7 @@ class RunSettings:
             raise ConfigError(
                 f"[run] seed {self.seed} and threads {self.threads} cannot be below 0"
             )
+        _precision("run", self.precision)
         if not 0 <= self.cold_share <= 0.5:
             raise ConfigError(f"[run] cold_share is {self.cold_share}; give 0 to 0.5, such as 0.1")
         if self.split not in ("leave-one-out", "temporal"):
@@ -106,8 +115,7 @@ class LlmSettings:
     def __post_init__(self) -> None:
         _positive("llm", self, "max_tokens")
         _not_negative("llm", self, "layer")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise ConfigError(f"[llm] precision is {self.precision!r}; choose auto, fp32 or bf16")
+        _precision("llm", self.precision)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.tfidf import tfidf_matrix
 from pocketrec_distill.pipeline.dataset import Dataset
+from pocketrec_distill.training.synthetic import Neighbours
 
 REGULARIZATION = (10.0, 30.0, 100.0, 300.0, 1000.0)
 DECAY = (0.8, 0.9, 0.95)
@@ -95,3 +96,23 @@ class LinearModels:
         rows = tfidf_matrix([self.data.texts[item] for item in self.dense])
         gram: NDArray[np.float64] = (rows @ rows.T).toarray().astype(np.float64)
         return gram
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The linear models of a run.
+
+    Attributes:
+        ease: EASE as published, regularisation by validation: the floor to fear.
+        teaching: With recency and text where validation prefers them.
+        choice: What validation preferred.
+    """
+
+    ease: ItemItem
+    teaching: ItemItem
+    choice: LinearChoice
+
+    def neighbours(self) -> Neighbours:
+        """Near items of every item, for synthetic histories."""
+        model = self.teaching
+        return Neighbours.from_weights(model.weights, model.dense, model.items)

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.llm import BaseLlm, pooled_states
+from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import (
     PositionScorer,
     Remembering,
@@ -24,7 +25,6 @@ from pocketrec_distill.models.base import (
     Unseen,
 )
 from pocketrec_distill.models.blend import Blend, LogScores, score_floor
-from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
@@ -34,7 +34,7 @@ from pocketrec_distill.pipeline.blending import choose_weights
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
-from pocketrec_distill.pipeline.linear import LinearChoice, LinearModels
+from pocketrec_distill.pipeline.linear import Linear, LinearChoice, LinearModels
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
@@ -49,7 +49,6 @@ from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings, label, open_labels
 from pocketrec_distill.training.loop import fit
 from pocketrec_distill.training.objective import Labels
-from pocketrec_distill.training.synthetic import Neighbours
 
 # Choices look at this many validation queries at most, and at no larger score matrix than this.
 MAX_CHOICE_QUERIES = 5_000
@@ -84,6 +83,7 @@ class RunModels:
             "data": self.data.fingerprint,
             "seed": run.seed,
             "window": run.window,
+            "precision": str(self.dtype),
             **settings,
             **more,
         }
@@ -158,7 +158,7 @@ class RunModels:
                 model,
                 corpus.sequences,
                 lambda m: self.ndcg(SequenceScorer(m, self.window, batch)),
-                settings,
+                replace(settings, dtype=self.dtype),
                 weights=corpus.weights,
                 labels=labels,
                 name=name,
@@ -178,6 +178,11 @@ class RunModels:
     def seed(self) -> int:
         """Of every random choice of the run."""
         return self.config.run.seed
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the products of user and item vectors in training."""
+        return compute_dtype(self.config.run.precision)
 
     @property
     def shape(self) -> TowerShape:
@@ -249,7 +254,7 @@ class RunModels:
         return self._trained("teacher", build, training, key, batch=TEACHER_BATCH, together=True)
 
     @functools.cached_property
-    def linear(self) -> "Linear":
+    def linear(self) -> Linear:
         """EASE, and the linear model with recency and text that teaches."""
         models = LinearModels(self.data)
 
@@ -352,6 +357,7 @@ class RunModels:
                 epochs=epochs,
                 patience=epochs,
                 learning_rate=rate * training.learning_rate,
+                dtype=self.dtype,
             ),
             weights=corpus.weights,
             labels=self.labels,
@@ -376,23 +382,3 @@ class RunModels:
         own = ("llm_student",) if self.config.student.preset == LLM else ()
         own_key = self.stage_key("llm", "control", "student", "teacher", "distillation", *own)
         return {**self.teaching_key, **own_key}
-
-
-@dataclass(frozen=True)
-class Linear:
-    """The linear models of a run.
-
-    Attributes:
-        ease: EASE as published, regularisation by validation: the floor to fear.
-        teaching: With recency and text where validation prefers them.
-        choice: What validation preferred.
-    """
-
-    ease: ItemItem
-    teaching: ItemItem
-    choice: LinearChoice
-
-    def neighbours(self) -> Neighbours:
-        """Near items of every item, for synthetic histories."""
-        model = self.teaching
-        return Neighbours.from_weights(model.weights, model.dense, model.items)

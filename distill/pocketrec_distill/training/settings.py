@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from pocketrec_distill.errors import ConfigError
 
 FULL_CATALOGUE_ITEMS = 50_000
@@ -34,6 +36,8 @@ class TrainSettings:
         sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
         average: Decay per step of a running average of the weights, which is what is validated
             and kept (Polyak and Juditsky, 1992); 0 keeps the weights of the last step.
+        dtype: Of the products of user and item vectors where every item is scored; sums, softmax
+            and weights stay float32.
         seed: Of shuffling and dropout.
     """
 
@@ -52,6 +56,7 @@ class TrainSettings:
     samples: int = 1024
     sequences: int = 0
     average: float = 0.0
+    dtype: torch.dtype = torch.float32
     seed: int = 0
 
     def __post_init__(self) -> None:

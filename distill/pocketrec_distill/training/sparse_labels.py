@@ -43,6 +43,10 @@ class SparseBatch:
     def __len__(self) -> int:
         return len(self.candidates)
 
+    def __getitem__(self, positions: slice) -> "SparseBatch":
+        """The same at some positions."""
+        return SparseBatch(self.candidates[positions], self.logits[positions], self.rest[positions])
+
     def first(self, count: int) -> "SparseBatch":
         """The best `count` candidates of each position; the others join the rest."""
         if count >= self.candidates.shape[1]:
@@ -54,10 +58,13 @@ class SparseBatch:
 
     def without(self, items: Tensor) -> "SparseBatch":
         """The same without any mass on some items of each position, int64 (positions, columns)."""
-        old = (self.candidates[:, :, None] == items[:, None, :]).any(dim=-1)
+        return self.only(~(self.candidates[:, :, None] == items[:, None, :]).any(dim=-1))
+
+    def only(self, kept: Tensor) -> "SparseBatch":
+        """The same without any mass on the other candidates, bool (positions, candidates)."""
         return SparseBatch(
-            self.candidates.masked_fill(old, NO_CANDIDATE),
-            self.logits.masked_fill(old, -torch.inf),
+            self.candidates.masked_fill(~kept, NO_CANDIDATE),
+            self.logits.masked_fill(~kept, -torch.inf),
             self.rest,
         )
 
