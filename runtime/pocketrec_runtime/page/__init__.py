@@ -6,7 +6,7 @@ engine does not import it.
 
 from pocketrec_runtime.page.document import html_document
 from pocketrec_runtime.page.markup import Markup, element, escape, join, row, table
-from pocketrec_runtime.page.scale import Scale, linear_scale, log_scale
+from pocketrec_runtime.page.scale import Scale, linear_scale, log_scale, tight_log_scale
 from pocketrec_runtime.page.scatter import Point, pareto_front, scatter
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "row",
     "scatter",
     "table",
+    "tight_log_scale",
 ]

@@ -30,11 +30,15 @@ class Scale:
         return 100 * (at - low) / (high - low)
 
     def ticks(self) -> list[float]:
-        """Round values along the scale: about four of them, or powers of ten."""
+        """Round values along the scale: about four, or powers of ten and what lies between few."""
         if self.log:
             first = math.ceil(math.log10(self.low) - 1e-9)
             last = math.floor(math.log10(self.high) + 1e-9)
-            return [10.0**exponent for exponent in range(first, last + 1)]
+            powers = [10.0**exponent for exponent in range(first, last + 1)]
+            if len(powers) > 2:
+                return powers
+            steps = [10.0**at * step for at in (first - 1, first) for step in (1, 2, 3, 5)]
+            return [step for step in steps if self.low <= step <= self.high]
         step = _round_step((self.high - self.low) / 4)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [step * index for index in range(first, last + 1)]
@@ -58,6 +62,12 @@ def log_scale(values: Sequence[float]) -> Scale:
     low = 10.0 ** math.floor(math.log10(min(positive)))
     high = 10.0 ** math.ceil(math.log10(max(positive)))
     return Scale(low, high if high > low else 10 * low, log=True)
+
+
+def tight_log_scale(values: Sequence[float]) -> Scale:
+    """A logarithmic scale that ends near the positive `values`, so that small spreads are seen."""
+    positive = [value for value in values if value > 0] or [1.0]
+    return Scale(min(positive) / 1.25, max(positive) * 1.25, log=True)
 
 
 def _round_step(step: float) -> float:
