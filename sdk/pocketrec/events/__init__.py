@@ -2,6 +2,6 @@
 
 from pocketrec.events.event import Event
 from pocketrec.events.settings import EventStoreSettings
-from pocketrec.events.store import EventStore
+from pocketrec.events.store import EventStore, Revision
 
-__all__ = ["Event", "EventStore", "EventStoreSettings"]
+__all__ = ["Event", "EventStore", "EventStoreSettings", "Revision"]

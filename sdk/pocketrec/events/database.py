@@ -14,7 +14,7 @@ from pocketrec.errors import EventStoreError
 from pocketrec.events.encryption import Driver
 from pocketrec.events.failures import explained, is_damage, wrong_key
 from pocketrec.events.opening import alone, connected
-from pocketrec.events.quarantine import move_aside, readable_events, take_over
+from pocketrec.events.quarantine import move_aside, readable_events, readable_items, take_over
 from pocketrec.events.settings import EventStoreSettings
 from pocketrec_runtime.errors import ForkError
 
@@ -151,9 +151,10 @@ class Database:
                 return  # another process was faster
             aside = move_aside(self._path)
             events = readable_events(aside, self._driver)
+            items = readable_items(aside, self._driver)
             connection = connected(self._path, self._driver, self._settings)
             try:
-                take_over(connection, events)
+                take_over(connection, events, items)
             finally:
                 connection.close()
         log.warning(

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pocketrec.events.encryption import Driver, unlock
 from pocketrec.events.event import Event
@@ -37,20 +38,32 @@ def readable_events(path: Path, driver: Driver) -> list[Event]:
     found: dict[int, Event] = {}
     for query in (_FROM_START, _FROM_END):
         with contextlib.suppress(driver.error, InputError, OSError, UnicodeDecodeError):
-            for event in _events(path, driver, query):
+            for event in (Event(*row) for row in _rows(path, driver, query)):
                 if event.sequence in found:
                     break
                 found[event.sequence] = event
     return [found[sequence] for sequence in sorted(found)]
 
 
-def take_over(connection: sqlite3.Connection, events: list[Event]) -> None:
-    """Puts events into a fresh store, in their old places."""
+def readable_items(path: Path, driver: Driver) -> list[tuple[str, str]]:
+    """What a damaged file says of items, as far as it can be read."""
+    found: list[tuple[str, str]] = []
+    with contextlib.suppress(driver.error, OSError, UnicodeDecodeError):
+        for row in _rows(path, driver, "SELECT item, entry FROM items"):
+            found.append(row)
+    return found
+
+
+def take_over(
+    connection: sqlite3.Connection, events: list[Event], items: list[tuple[str, str]]
+) -> None:
+    """Puts events into a fresh store, in their old places, and what was said of items."""
     rows = [(e.sequence, e.user, e.item, e.event, e.time_s) for e in events]
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(
         "INSERT INTO events (sequence, user, item, event, time_s) VALUES (?, ?, ?, ?, ?)", rows
     )
+    connection.executemany("INSERT OR IGNORE INTO items VALUES (?, ?)", items)
     connection.execute("COMMIT")
 
 
@@ -64,12 +77,11 @@ def remove_quarantined(path: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _events(path: Path, driver: Driver, query: str) -> Iterator[Event]:
+def _rows(path: Path, driver: Driver, query: str) -> Iterator[Any]:
     connection = driver.connect(str(path), isolation_level=None)
     try:
         unlock(connection, driver.key)
         connection.execute("PRAGMA trusted_schema = OFF")
-        for row in connection.execute(query):
-            yield Event(*row)
+        yield from connection.execute(query)
     finally:
         connection.close()

@@ -18,7 +18,15 @@ CREATE TABLE events (
 CREATE INDEX events_by_user ON events (user, sequence);
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+# Events age on the store's own clock; marks are its clock and counters; items are what the app
+# added to the catalogue, as JSON.
+_V2 = """
+ALTER TABLE events ADD COLUMN age_s REAL NOT NULL DEFAULT 0;
+CREATE TABLE marks (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE items (item TEXT PRIMARY KEY, entry TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 """Statements that lead from schema n to schema n + 1, from the empty file on."""
 
 

@@ -2,25 +2,49 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pocketrec.errors import EventStoreError, EventStoreKeyError
+from pocketrec.errors import EventStoreError, EventStoreFullError, EventStoreKeyError
+from pocketrec.events.clock import StoreClock
 from pocketrec.events.database import Database
 from pocketrec.events.encryption import KEY_VARIABLE, driver_for
 from pocketrec.events.erase import make_room, scrub
 from pocketrec.events.event import Event, check_text
+from pocketrec.events.keeping import (
+    LOOK_EVERY_S,
+    add_to_mark,
+    expire,
+    read_marks,
+    trim,
+    wind,
+)
 from pocketrec.events.quarantine import remove_quarantined
 from pocketrec.events.settings import EventStoreSettings
 from pocketrec_runtime import StateStore
+from pocketrec_runtime.errors import InputError
 
 PLAIN_NAME = "events.sqlite"
 ENCRYPTED_NAME = "events.sqlcipher"
-_INSERT = "INSERT INTO events (user, item, event, time_s) VALUES (?, ?, ?, ?)"
+_INSERT = "INSERT INTO events (user, item, event, time_s, age_s) VALUES (?, ?, ?, ?, ?)"
 _SELECT = "SELECT user, item, event, time_s, sequence FROM events"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """How often a store changed in ways that what was made from it does not show.
+
+    Attributes:
+        removals: Times that events were removed: erased, too old or too many.
+        items: Times that items were added to the catalogue.
+    """
+
+    removals: int
+    items: int
 
 
 class EventStore:
@@ -36,7 +60,7 @@ class EventStore:
         settings: What is kept, and how it is written.
         key: Encrypts the file with SQLCipher (extra `encryption`); by default what
             `POCKETREC_STORE_KEY` holds. It is never written anywhere.
-        clock: Seconds since 1970, for events that come without a time.
+        clock: Seconds since 1970, for events that come without a time and for `ttl_days`.
 
     Raises:
         EventStoreError: The store cannot be opened; its subclasses say why.
@@ -58,7 +82,8 @@ class EventStore:
         self._database = Database(
             _file_in(self._folder, encrypted=driver.key is not None), driver, self._settings
         )
-        len(self)  # what is wrong shows now
+        self._store_clock = StoreClock()
+        self._database.write(self._look_at_clock)  # what is wrong shows now
 
     def __enter__(self) -> Self:
         return self
@@ -109,10 +134,12 @@ class EventStore:
         """
 
         def insert(connection: sqlite3.Connection) -> list[int]:
-            return [
-                connection.execute(_INSERT, (e.user, e.item, e.event, e.time_s)).lastrowid or 0
-                for e in events
-            ]
+            self._look_at_clock(connection)
+            age_s = self._store_clock.age_s
+            rows = [(e.user, e.item, e.event, e.time_s, age_s) for e in events]
+            places = [connection.execute(_INSERT, row).lastrowid or 0 for row in rows]
+            trim(connection, self._settings.max_bytes)
+            return places
 
         places = self._database.write(insert)
         return [
@@ -142,6 +169,42 @@ class EventStore:
         """
         query = "SELECT user, count(*) FROM events GROUP BY user ORDER BY user"
         return dict(self._database.read(lambda connection: connection.execute(query).fetchall()))
+
+    def put_items(self, entries: Mapping[str, str]) -> None:
+        """Keeps what an app says of items, a text for each id, in place of what it said before.
+
+        Raises:
+            InputError: An id is no storable text, or an entry no text.
+            EventStoreError: Nothing was kept.
+        """
+        for item, entry in entries.items():
+            check_text("item", item)
+            if not isinstance(entry, str):
+                raise InputError(f"the entry of {item!r} is a {type(entry).__name__}, no text")
+
+        def put(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR REPLACE INTO items VALUES (?, ?)", list(entries.items())
+            )
+            (taken,) = connection.execute("SELECT sum(length(entry)) FROM items").fetchone()
+            if (taken or 0) > self._settings.max_bytes // 2:
+                raise EventStoreFullError(
+                    f"items take {taken} characters, more than half of max_bytes "
+                    f"{self._settings.max_bytes}; give the store more"
+                )
+            add_to_mark(connection, "items")
+
+        self._database.write(put)
+
+    def items(self) -> dict[str, str]:
+        """What the app said of items, by id."""
+        query = "SELECT item, entry FROM items ORDER BY item"
+        return dict(self._database.read(lambda connection: connection.execute(query).fetchall()))
+
+    def revision(self) -> Revision:
+        """How often something was removed, or items were added, by any process."""
+        marks = self._database.read(read_marks)
+        return Revision(int(marks.get("removals", 0)), int(marks.get("items", 0)))
 
     def erase(self, user: str) -> int:
         """Removes all that is kept of a user, byte by byte; gives the number of events.
@@ -176,6 +239,14 @@ class EventStore:
     def close(self) -> None:
         """Closes the file; the store is of no use afterwards."""
         self._database.close()
+
+    def _look_at_clock(self, connection: sqlite3.Connection) -> None:
+        """Now and then: winds the store's clock on, and removes what is too old on it."""
+        now_s = self._clock()
+        if abs(now_s - self._store_clock.wall_s) < LOOK_EVERY_S:
+            return
+        self._store_clock = wind(connection, now_s)
+        expire(connection, self._store_clock, self._settings.ttl_days)
 
 
 def _file_in(folder: Path, *, encrypted: bool) -> Path:

@@ -20,6 +20,7 @@ def damaged_at(tmp_path):
         with EventStore(tmp_path) as store:
             for number in ALL:
                 store.record("Ada", number, "click" + "!" * 50, 5.0)
+            store.put_items({"50": "a", "漢字": "b"})
         file = tmp_path / "events.sqlite"
         content = bytearray(file.read_bytes())
         assert len(content) > 12 * PAGE
@@ -52,6 +53,7 @@ def test_what_can_be_read_around_a_damaged_page_is_kept(damaged_at, caplog) -> N
     with EventStore(folder) as store:
         items = [event.item for event in store.events()]
         places = [event.sequence for event in store.events()]
+        assert store.items() == {"50": "a", "漢字": "b"}
         assert len(quarantined(folder)) == 1
         # The first and the last are there, some in between are not, each stands at its old place.
         assert (items[0], items[-1]) == (ALL[0], ALL[-1])
