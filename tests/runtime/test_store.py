@@ -182,6 +182,17 @@ def test_forgetting_leaves_nothing(engine, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_clearing_leaves_nothing_of_anyone(engine, tmp_path):
+    store = rt.StateStore(tmp_path)
+    store.follow(engine, "u", [0, 1])
+    store.flush()
+    store.follow(engine, "v", [0])
+    store.clear()
+    store.flush()
+    assert list(tmp_path.iterdir()) == []
+    assert (store.stats.users, store.stats.memory_bytes) == (0, 0)
+
+
 def test_the_name_of_a_user_stands_in_no_file(engine, tmp_path):
     with rt.StateStore(tmp_path) as store:
         store.follow(engine, "alice@example.org", [0])

@@ -58,6 +58,15 @@ class BoundedFolder:
         """
         self._file(key).unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Removes every file.
+
+        Raises:
+            OSError: The system could not list or remove them.
+        """
+        for file in self._path.glob(f"*{self._suffix}"):
+            file.unlink(missing_ok=True)
+
     def trim(self) -> None:
         """Removes files, oldest first, until the rest is within the limit.
 

@@ -168,6 +168,24 @@ class StateStore:
             except OSError as error:
                 raise StateError(f"the state of a user was not removed: {error}") from error
 
+    def clear(self) -> None:
+        """Removes all that is kept of all users, in memory and on disk.
+
+        Raises:
+            StateError: A file could not be removed.
+        """
+        with self._disk_lock:
+            with self._lock:
+                self._forgotten += 1
+                self._entries.clear()
+                self._memory_bytes = 0
+            if self._folder is None:
+                return
+            try:
+                self._folder.clear()
+            except OSError as error:
+                raise StateError(f"the states were not removed: {error}") from error
+
     def flush(self) -> None:
         """Writes every state that is newer than its file.
 

@@ -105,6 +105,11 @@ class EventStore:
         return self._folder
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether the file is encrypted."""
+        return self._database.path.name == ENCRYPTED_NAME
+
+    @property
     def states_folder(self) -> Path:
         """Where users' KV states and vectors stand, for a `StateStore`."""
         return self._folder / "states"
@@ -218,12 +223,13 @@ class EventStore:
             StateError: The state file could not be removed.
         """
         check_text("user", user)
+
+        def delete(connection: sqlite3.Connection) -> int:
+            add_to_mark(connection, "removals")
+            return connection.execute("DELETE FROM events WHERE user = ?", (user,)).rowcount
+
         make_room(self._database)
-        removed = self._database.write(
-            lambda connection: (
-                connection.execute("DELETE FROM events WHERE user = ?", (user,)).rowcount
-            )
-        )
+        removed = self._database.write(delete)
         if self.states_folder.exists():
             StateStore(self.states_folder).forget(user)
         scrub(self._database)

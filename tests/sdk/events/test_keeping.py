@@ -135,7 +135,7 @@ def test_items_are_kept_and_counted(tmp_path) -> None:
         other.put_items({"a": "3"})
         assert store.items() == {"a": "3", "漢字": "2"}
         assert store.revision().items == 2
-        with pytest.raises(InputError, match="item is '', a str|takes 0 bytes"):
+        with pytest.raises(InputError, match="takes 0 bytes"):
             store.put_items({"b": "1", "": "1"})
         assert store.revision().items == 2
 

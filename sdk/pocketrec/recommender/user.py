@@ -1,0 +1,168 @@
+"""One user of a recommender: what they did goes in, what they may like comes out."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pocketrec.events import Event
+from pocketrec.events.event import check_text
+from pocketrec.recommender.history import UserHistory, history_of
+from pocketrec_runtime import Explanation, Recommendation, RuleContext, Rules, Scores
+from pocketrec_runtime.answers import answer_source, ranked_items
+from pocketrec_runtime.lookup import Filters, drop_retired, resolve
+
+if TYPE_CHECKING:
+    from pocketrec.recommender.recommender import Recommender
+    from pocketrec.recommender.view import UserView
+
+
+class User:
+    """One user, by the app's own name for them. Holds nothing: all of it stands in the store.
+
+    Args:
+        recommender: Whose user.
+        user_id: The name.
+
+    Raises:
+        InputError: The name is no storable text, see `Event`.
+    """
+
+    def __init__(self, recommender: "Recommender", user_id: str) -> None:
+        check_text("user", user_id)
+        self._recommender = recommender
+        self._id = user_id
+
+    @property
+    def id(self) -> str:
+        """The user's name."""
+        return self._id
+
+    @property
+    def history(self) -> UserHistory:
+        """What the user's events come to: items taken and items not wanted."""
+        recommender = self._recommender
+        return history_of(recommender.store.events(self._id), recommender.kinds)
+
+    def record(self, item: str, event: str = "click", time_s: float | None = None) -> Event:
+        """Keeps one event; the next answer knows it, and it outlives the process from now on.
+
+        Args:
+            item: The item's id; the catalogue need not hold it.
+            event: What happened, see `EventKinds`.
+            time_s: When, in seconds since 1970; None is now.
+
+        Raises:
+            InputError: A value cannot be stored, see `Event`.
+            EventStoreError: It was not kept.
+        """
+        return self._recommender.store.record(self._id, item, event, time_s)
+
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        filters: Filters | None = None,
+        rules: Rules | None = None,
+        include_seen: bool = False,
+        deadline_ms: float | None = None,
+    ) -> Recommendation:
+        """The k best items for the user; `source` and `reason` say where they come from.
+
+        Args:
+            k: How many items, at least 1.
+            filters: Column -> allowed values; items must pass all.
+            rules: Deny lists, pins, caps, diversity and more, see docs/rules.md. Exposure limits
+                count the impressions on record.
+            include_seen: Whether items of the history may stand in the answer; disliked ones
+                never do.
+            deadline_ms: How long a server may be asked to improve the device's answer, where the
+                recommender has a fallback. None, rules and `include_seen` ask the device alone.
+
+        Raises:
+            InputError: k, the deadline or a column is out of bounds.
+            EventStoreError: The store cannot be read.
+        """
+        deadline = self._recommender.deadline(deadline_ms)
+        view = self._recommender.view(self._id)
+        exclude = view.disliked if include_seen else view.disliked | frozenset(view.known)
+        answer = view.engine.rank(
+            view.vector,
+            k,
+            exclude=exclude,
+            filters=filters,
+            unknown=view.unknown,
+            rules=rules,
+            context=None if rules is None else self._context(view),
+        )
+        if deadline is None or rules is not None or include_seen:
+            return answer
+        return self._recommender.improved(view, k, answer, deadline, filters=filters)
+
+    def score(self, candidates: Sequence[str]) -> Scores:
+        """Scores of candidates for the user, in the order given, on the scale of `recommend`.
+
+        Raises:
+            InputError: A candidate is no string.
+            EventStoreError: The store cannot be read.
+        """
+        view = self._recommender.view(self._id)
+        engine, catalogue = view.engine, view.engine.catalogue
+        wanted, unknown = drop_retired(catalogue, *resolve(catalogue, candidates, "candidates"))
+        indices = np.array(wanted, np.int64)
+        source, reason = answer_source(view.vector is not None, view.unknown)
+        if view.vector is None:
+            scores = shares = catalogue.popularity[indices]
+        else:
+            scores = engine.scan.scores(view.vector, indices)
+            shares = engine.probability(scores)
+        items = ranked_items(catalogue, indices, scores, shares)
+        return Scores(items, source, reason, engine.fingerprint, view.unknown, unknown)
+
+    def explain(self, item: str, *, top: int = 3) -> Explanation:
+        """Which items of the user's history drove a recommendation; see docs/explanations.md.
+
+        Args:
+            item: The id to explain.
+            top: How many events to name at most.
+
+        Raises:
+            InputError: The catalogue does not hold the item, or top is below 0.
+            EventStoreError: The store cannot be read.
+        """
+        return self._recommender.engine.explain(self.history.items, item, top=top)
+
+    def export(self) -> dict[str, Any]:
+        """All that is kept of the user, as JSON values: every event, and what they come to.
+
+        Raises:
+            EventStoreError: The store cannot be read.
+        """
+        events = self._recommender.store.events(self._id)
+        history = history_of(events, self._recommender.kinds)
+        return {
+            "schema": "pocketrec.user/1",
+            "user": self._id,
+            "events": [
+                {"sequence": e.sequence, "item": e.item, "event": e.event, "time_s": e.time_s}
+                for e in events
+            ],
+            "history": list(history.items),
+            "disliked": sorted(history.disliked),
+        }
+
+    def erase(self) -> int:
+        """Removes all that is kept of the user, byte by byte; gives the number of events.
+
+        Events, KV state, cached vector, copies in SQLite's log and free pages. Other processes
+        forget what they hold in memory before they answer or write again.
+
+        Raises:
+            EventStoreError, StateError: Something may be left; call it again, it goes on.
+        """
+        return self._recommender.erase(self._id)
+
+    def _context(self, view: "UserView") -> RuleContext:
+        return RuleContext(
+            history=view.known, shown=view.history.shown, now_s=self._recommender.now_s()
+        )
