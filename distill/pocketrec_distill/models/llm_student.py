@@ -224,8 +224,11 @@ def prune_teacher(
 
 
 def _merged(llm: Any) -> Any:
-    """A copy of the LLM with its adapters merged into its weights."""
-    llm = copy.deepcopy(llm)
+    """A copy of the LLM with its adapters merged into its weights, in float32.
+
+    Merged in bfloat16, most of an adapter would be rounded away.
+    """
+    llm = copy.deepcopy(llm).float()
     if not hasattr(llm, "merge_and_unload"):
         if hasattr(llm, "peft_config"):
             raise ConfigError(
@@ -254,5 +257,6 @@ def _check_llama(config: Any, block: nn.Module) -> None:
     if not (plain and square and kind == "default"):
         raise ConfigError(
             f"blocks of {config.model_type!r} are no plain Llama blocks (no biases, SiLU, "
-            "unscaled rotary positions); take a Llama such as SmolLM2 for an LLM student"
+            "unscaled rotary positions); take a Llama such as SmolLM2 for an LLM student or a "
+            "served teacher"
         )

@@ -55,6 +55,7 @@ def distill(
     config: DistillConfig,
     run_dir: Path | None = None,
     seed: int | None = None,
+    teacher_out: Path | None = None,
     say: Callable[[str], None] = say_on_stderr,
 ) -> dict[str, Any]:
     """Train a teacher, distil a student, quantize, and write a verified bundle.
@@ -69,6 +70,7 @@ def distill(
         config: Every setting.
         run_dir: Where stages keep their results, so that a stopped run resumes; None keeps none.
         seed: Goes over the configuration's.
+        teacher_out: Where the blend goes as a folder for `pocketrec serve`; None writes none.
         say: Called with one line per finished stage.
 
     Under torchrun the processes train the LLM teacher together, in one `run_dir`; the first of them
@@ -98,6 +100,8 @@ def distill(
             _ = models.teacher
         if not group.leads:
             return {}
+        if teacher_out is not None:
+            _export_teacher(models, teacher_out, say)
         shipping = Shipping(models)
         variants = shipping.variants()
         contents = shipping.shipped(next(v for v in variants if v.shipped))
@@ -126,6 +130,14 @@ def distill(
             **cold,
             **_details(models, shipping, variants),
         }
+
+
+def _export_teacher(models: RunModels, out: Path, say: Callable[[str], None]) -> None:
+    # Serving is made of a run's models, and so is imported by the one that has them.
+    from pocketrec_distill.serving.export import export_teacher
+
+    with models.run.timed("export-teacher"):
+        say(f"teacher: {export_teacher(models, out)[:16]} in {out}")
 
 
 def _evaluated(models: RunModels, engine: Engine) -> Metrics:

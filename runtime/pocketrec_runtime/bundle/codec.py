@@ -34,9 +34,9 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
         raise InputError("a bundle holds no retired items; keep the delta that retired them")
     blobs = {
         names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
-        names.COLUMNS: _encode_columns(catalogue.columns),
-        names.BIAS: _raw(catalogue.bias, _FLOAT32),
-        names.POPULARITY: _raw(catalogue.popularity, _FLOAT32),
+        names.COLUMNS: encode_columns(catalogue.columns),
+        names.BIAS: encode_array(catalogue.bias, _FLOAT32),
+        names.POPULARITY: encode_array(catalogue.popularity, _FLOAT32),
         names.CALIBRATION: _encode_calibration(contents.calibration),
         names.GOLDEN: _encode_golden(contents.golden),
     }
@@ -47,14 +47,14 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
         if tower is not None:
             blobs[name] = tower
     if catalogue.scales is None:
-        blobs[names.ROWS_FLOAT32] = _raw(catalogue.rows, _FLOAT32)
+        blobs[names.ROWS_FLOAT32] = encode_array(catalogue.rows, _FLOAT32)
     else:
         if contents.model.rows == "int4":
             rows = np.ascontiguousarray(catalogue.rows, _INT8)
-            blobs[names.ROWS_INT4] = _raw(pack_nibbles(rows), _UINT8)
+            blobs[names.ROWS_INT4] = encode_array(pack_nibbles(rows), _UINT8)
         else:
-            blobs[names.ROWS_INT8] = _raw(catalogue.rows, _INT8)
-        blobs[names.SCALES] = _raw(catalogue.scales, _FLOAT32)
+            blobs[names.ROWS_INT8] = encode_array(catalogue.rows, _INT8)
+        blobs[names.SCALES] = encode_array(catalogue.scales, _FLOAT32)
     if contents.item_tower is not None and contents.tokenizer is not None:
         blobs[names.ITEM_TOWER] = contents.item_tower
         blobs[names.TOKENIZER] = contents.tokenizer
@@ -92,36 +92,51 @@ def _decode_catalogue(manifest: Manifest, blobs: Mapping[str, bytes]) -> Catalog
     # Lengths first: a wrong one is found before any JSON is read.
     if manifest.model.rows != "float32":
         rows = _decode_rows(manifest.model, blobs)
-        scales = _array(blobs, names.SCALES, _FLOAT32, (n,))
+        scales = decode_array(blobs, names.SCALES, _FLOAT32, (n,))
     else:
-        rows, scales = _array(blobs, names.ROWS_FLOAT32, _FLOAT32, (n, width)), None
-    bias = _array(blobs, names.BIAS, _FLOAT32, (n,))
-    popularity = _array(blobs, names.POPULARITY, _FLOAT32, (n,))
-    ids = _decode_ids(blobs[names.IDS], n)
-    columns = _decode_columns(blobs[names.COLUMNS])
+        rows, scales = decode_array(blobs, names.ROWS_FLOAT32, _FLOAT32, (n, width)), None
+    bias = decode_array(blobs, names.BIAS, _FLOAT32, (n,))
+    popularity = decode_array(blobs, names.POPULARITY, _FLOAT32, (n,))
+    ids = decode_ids(blobs[names.IDS], n)
+    columns = decode_columns(blobs[names.COLUMNS])
     return Catalogue(ids, rows, scales, bias, popularity, columns)
 
 
 def _decode_rows(model: ModelShape, blobs: Mapping[str, bytes]) -> NDArray[np.int8]:
     if model.rows == "int8":
-        return _array(blobs, names.ROWS_INT8, _INT8, (model.items, model.width))
-    packed = _array(blobs, names.ROWS_INT4, _UINT8, (model.items, (model.width + 1) // 2))
+        return decode_array(blobs, names.ROWS_INT8, _INT8, (model.items, model.width))
+    packed = decode_array(blobs, names.ROWS_INT4, _UINT8, (model.items, (model.width + 1) // 2))
     return unpack_nibbles(packed, model.width)
 
 
-def _encode_columns(columns: Mapping[str, Sequence[ColumnValue]]) -> bytes:
+def encode_columns(columns: Mapping[str, Sequence[ColumnValue]]) -> bytes:
+    """The bytes of a columns file.
+
+    Raises:
+        InputError: A value is no JSON.
+    """
     values = {name: list(column) for name, column in columns.items()}
     return strict_json.dump(values, names.COLUMNS)
 
 
-def _decode_ids(data: bytes, n: int) -> PackedIds:
+def decode_ids(data: bytes, n: int) -> PackedIds:
+    """The ids of a file that must hold n of them.
+
+    Raises:
+        BundleFormatError, InputError: It does not, or they are no item ids.
+    """
     ids = strict_json.parse(data, names.IDS, bounded=False)
     if not isinstance(ids, list) or len(ids) != n:
         raise BundleFormatError(f"{names.IDS} is no list of the manifest's {n} items")
     return PackedIds.pack(ids)
 
 
-def _decode_columns(data: bytes) -> dict[str, Column]:
+def decode_columns(data: bytes) -> dict[str, Column]:
+    """The columns of a file, packed.
+
+    Raises:
+        BundleFormatError, InputError: It holds something else.
+    """
     columns: dict[str, Column] = {}
     for name, values in strict_json.members(data, names.COLUMNS):
         if not isinstance(values, list):
@@ -186,14 +201,19 @@ def _decode_query(value: object) -> GoldenQuery:
     )
 
 
-def _raw(values: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
+def encode_array(values: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
+    """Raw values in a file's byte order."""
     return np.ascontiguousarray(values, dtype).tobytes()
 
 
-def _array(
+def decode_array(
     blobs: Mapping[str, bytes], name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> NDArray[Any]:
-    """A read-only view of a raw file, in the machine's byte order."""
+    """A read-only view of a raw file, in the machine's byte order.
+
+    Raises:
+        BundleFormatError: The file is not as long as this shape needs.
+    """
     expected = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if len(blobs[name]) != expected:
         raise BundleFormatError(

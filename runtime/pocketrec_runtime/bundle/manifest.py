@@ -117,8 +117,8 @@ def lowest_version(contents: BundleContents) -> str:
     return "1.1" if newer else "1.0"
 
 
-def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manifest:
-    """The manifest of encoded contents.
+def entries_of(blobs: Mapping[str, bytes]) -> dict[str, FileEntry]:
+    """Length and hash of every file, sorted by name.
 
     Raises:
         InputError: A file is larger than the format allows.
@@ -126,10 +126,19 @@ def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manif
     for name, data in blobs.items():
         if len(data) > limits.MAX_FILE_BYTES:
             raise InputError(f"{name} has {len(data)} bytes; the limit is {limits.MAX_FILE_BYTES}")
-    files = {
+    return {
         name: FileEntry(len(blobs[name]), hashlib.sha256(blobs[name]).hexdigest())
         for name in sorted(blobs)
     }
+
+
+def make_manifest(contents: BundleContents, blobs: Mapping[str, bytes]) -> Manifest:
+    """The manifest of encoded contents.
+
+    Raises:
+        InputError: A file is larger than the format allows.
+    """
+    files = entries_of(blobs)
     return Manifest(
         fingerprint=fingerprint(files),
         files=files,
@@ -151,14 +160,12 @@ def parse_manifest(data: bytes) -> Manifest:
     """
     fields = Fields(strict_json.parse(data, names.MANIFEST), names.MANIFEST)
     version = _checked_version(fields)
-    files = {name: _parse_entry(name, fields.fields("files")) for name in fields.mapping("files")}
-    names.check_count(files)
+    files = parse_entries(fields)
     model = _parse_model(fields.fields("model"))
     missing = names.required(model) - set(files)
     if missing:
         raise BundleFormatError(f"{names.MANIFEST} does not list {', '.join(sorted(missing))}")
-    if fields.text("fingerprint") != fingerprint(files):
-        raise BundleIntegrityError("the fingerprint is not that of the listed files")
+    check_fingerprint(fields, files)
     return Manifest(
         fingerprint=fields.text("fingerprint"),
         files=files,
@@ -168,6 +175,28 @@ def parse_manifest(data: bytes) -> Manifest:
         provenance=fields.mapping("provenance"),
         format_version=version,
     )
+
+
+def parse_entries(fields: Fields) -> dict[str, FileEntry]:
+    """The listed files of a manifest.
+
+    Raises:
+        BundleFormatError: An entry is missing or wrong.
+    """
+    files = {name: _parse_entry(name, fields.fields("files")) for name in fields.mapping("files")}
+    names.check_count(files)
+    return files
+
+
+def check_fingerprint(fields: Fields, files: Mapping[str, FileEntry]) -> None:
+    """Returns where a manifest's fingerprint is that of its files.
+
+    Raises:
+        BundleFormatError: There is none.
+        BundleIntegrityError: It is that of other files.
+    """
+    if fields.text("fingerprint") != fingerprint(files):
+        raise BundleIntegrityError("the fingerprint is not that of the listed files")
 
 
 def _checked_version(fields: Fields) -> str:

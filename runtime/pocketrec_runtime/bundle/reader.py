@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,7 +11,7 @@ from pocketrec_runtime import limits
 from pocketrec_runtime.bundle import codec, names
 from pocketrec_runtime.bundle.archive import ArchiveSource
 from pocketrec_runtime.bundle.contents import BundleContents
-from pocketrec_runtime.bundle.manifest import Manifest, parse_manifest, seal
+from pocketrec_runtime.bundle.manifest import FileEntry, Manifest, parse_manifest, seal
 from pocketrec_runtime.bundle.source import DirectorySource, Source
 from pocketrec_runtime.errors import (
     BundleError,
@@ -54,7 +54,7 @@ def read_bundle(path: str | PathLike[str]) -> Bundle:
     try:
         source = _open_source(path)
         manifest = verified_manifest(source)
-        blobs = dict(verified_files(source, manifest))
+        blobs = dict(verified_files(source, manifest.files))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
     return Bundle(manifest, codec.decode(manifest, blobs))
@@ -72,7 +72,7 @@ def verify_files(path: str | PathLike[str]) -> Manifest:
     try:
         source = _open_source(path)
         manifest = verified_manifest(source)
-        for _ in verified_files(source, manifest):
+        for _ in verified_files(source, manifest.files):
             pass
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
@@ -84,6 +84,18 @@ def verified_manifest(source: Source) -> Manifest:
 
     Raises:
         BundleError: As `read_bundle`.
+    """
+    manifest = parse_manifest(sealed_manifest(source))
+    check_listing(source, manifest.files)
+    return manifest
+
+
+def sealed_manifest(source: Source) -> bytes:
+    """The bytes of a source's manifest, once its seal holds.
+
+    Raises:
+        BundleFormatError: Manifest or seal is missing, or too large.
+        BundleIntegrityError: The manifest is not what was sealed.
     """
     for name in (names.SEAL, names.MANIFEST):
         if name not in source.sizes:
@@ -97,33 +109,37 @@ def verified_manifest(source: Source) -> Manifest:
         raise BundleIntegrityError(
             f"{names.MANIFEST} is not what {names.SEAL} sealed; obtain the bundle again"
         )
-    manifest = parse_manifest(data)
-    _check_listing(source, manifest)
-    return manifest
+    return data
 
 
-def verified_files(source: Source, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+def verified_files(source: Source, files: Mapping[str, FileEntry]) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every listed file, each once its length and hash hold.
 
     Raises:
         BundleIntegrityError: A file has another length or hash than the manifest says.
     """
-    for name, entry in manifest.files.items():
+    for name, entry in files.items():
         if source.sizes[name] != entry.size_bytes:
             raise BundleIntegrityError(
                 f"{name} has {source.sizes[name]} bytes; the manifest says {entry.size_bytes}; "
                 "obtain the bundle again"
             )
-    for name, entry in manifest.files.items():
+    for name, entry in files.items():
         data = source.read(name)
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise BundleIntegrityError(f"{name} is not what was sealed; obtain the bundle again")
         yield name, data
 
 
-def _check_listing(source: Source, manifest: Manifest) -> None:
+def check_listing(source: Source, files: Mapping[str, FileEntry]) -> None:
+    """Returns where a source holds the listed files, manifest and seal, and nothing else.
+
+    Raises:
+        BundleIntegrityError: A listed file is missing.
+        BundleFormatError: There is another file.
+    """
     present = set(source.sizes) - {names.MANIFEST, names.SEAL}
-    missing, unlisted = set(manifest.files) - present, present - set(manifest.files)
+    missing, unlisted = set(files) - present, present - set(files)
     if missing:
         raise BundleIntegrityError(f"missing files: {', '.join(sorted(missing))}")
     if unlisted:

@@ -58,7 +58,8 @@ def write_bundle(path: str | PathLike[str], contents: BundleContents) -> Manifes
         if target.suffix.lower() == ZIP_SUFFIX:
             _write_zip(target, blobs)
         else:
-            _write_directory(target, blobs)
+            _check_replaceable_directory(target)
+            write_folder(target, blobs)
     except OSError as error:
         raise BundleError(f"{target.name} was not written: {error}") from error
     return manifest
@@ -74,8 +75,14 @@ def _write_zip(target: Path, blobs: Mapping[str, bytes]) -> None:
     _flush_directory(target.parent)
 
 
-def _write_directory(target: Path, blobs: Mapping[str, bytes]) -> None:
-    _check_replaceable_directory(target)
+def write_folder(target: Path, blobs: Mapping[str, bytes]) -> None:
+    """Writes a folder of named files as `write_bundle` does: whole, or not at all.
+
+    What stands at the target is replaced; whether it may be is the caller's to look at.
+
+    Raises:
+        OSError: The system could not write.
+    """
     with _temporary(target) as temporary:
         (temporary / names.FOLDER).mkdir(parents=True)
         for name, data in blobs.items():

@@ -40,6 +40,11 @@ from pocketrec_runtime.errors import InputError
     help="Folder or table of the classifier, yes_no or table just named. Repeatable.",
 )
 @click.option("--run-dir", type=OUTPUT_PATH, help="Where stages keep their results, to resume.")
+@click.option(
+    "--teacher-out",
+    type=OUTPUT_PATH,
+    help="Write the full teacher too, as a folder that pocketrec serve opens.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Seed, over the one in the settings.")
 @json_option
 def command(
@@ -52,6 +57,7 @@ def command(
     teachers: tuple[str, ...],
     teacher_paths: tuple[Path, ...],
     run_dir: Path | None,
+    teacher_out: Path | None,
     seed: int | None,
     as_json: bool,
 ) -> ExitCode:
@@ -66,7 +72,7 @@ def command(
 
     A stopped run resumes at its last finished stage where the same --run-dir is given. The report
     goes there too, as report.json and report.html; without --run-dir into a folder NAME-report
-    beside the bundle.
+    beside the bundle. The same call again with --teacher-out writes the teacher of a finished run.
 
     With --impressions the bundle says whether a user will click: it scores new items from text
     (pocketrec score --texts); the settings are [clicks], and the report is click-report.json.
@@ -80,6 +86,8 @@ def command(
         raise InputError("give either --interactions or --impressions")
     reports = run_dir or out.with_name(f"{out.stem}-report")
     if impressions is not None:
+        if teacher_out is not None:
+            raise InputError("--teacher-out goes with --interactions: clicks have no such teacher")
         clicks(impressions, items, out, config_path, run_dir, seed, reports, as_json=as_json)
         return ExitCode.OK
     from pocketrec_distill.config import load_config, with_teachers
@@ -94,6 +102,7 @@ def command(
         config=with_teachers(load_config(config_path, seed=seed), teachers, teacher_paths),
         run_dir=run_dir,
         seed=seed,
+        teacher_out=teacher_out,
     )
     if not report:  # one of several processes under torchrun, and not the one that leads
         return ExitCode.OK

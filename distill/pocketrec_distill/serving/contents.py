@@ -1,0 +1,211 @@
+"""What a teacher folder holds: the parts of the blend, merged and ready to rank."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.models.floors import ItemItem
+from pocketrec_distill.models.llama import TowerShape
+from pocketrec_runtime import Catalogue
+from pocketrec_runtime.limits import MAX_BLOCKS, MAX_WIDTH, MAX_WINDOW
+
+PartName = Literal["teacher", "control", "linear", "log_linear"]
+LINEAR_PARTS = ("linear", "log_linear")
+
+#: Names of a block's weights, here and in a teacher folder.
+BLOCK_TENSORS = (
+    "attention_norm",
+    "attention.query",
+    "attention.key",
+    "attention.value",
+    "attention.output",
+    "feed_norm",
+    "feed.gate",
+    "feed.up",
+    "feed.down",
+)
+
+
+@dataclass(frozen=True)
+class TowerPart:
+    """A user tower of Llama blocks over item vectors, adapters merged.
+
+    Attributes:
+        width: Length of item and user vectors.
+        shape: Sizes of the blocks.
+        projected: Whether blocks are wider than vectors: vectors enter and leave by projections,
+            and a gain times the last vector is added.
+        rope_theta: Base of the rotary positions.
+        eps: Added to mean squares in every norm.
+        tensors: `items` (items, width), `norm.weight`, `blocks.{i}.*` and, where projected,
+            `enter.weight`, `leave.weight`, `skip_gain`; float32.
+    """
+
+    width: int
+    shape: TowerShape
+    projected: bool
+    rope_theta: float
+    eps: float
+    tensors: Mapping[str, Tensor]
+
+    def __post_init__(self) -> None:
+        shape = self.shape
+        if max(self.width, shape.width, shape.hidden) > MAX_WIDTH or shape.blocks > MAX_BLOCKS:
+            raise ConfigError(
+                f"a tower of width {self.width} and shape {shape} is larger than the format allows "
+                f"({MAX_WIDTH} wide, {MAX_BLOCKS} blocks)"
+            )
+        if not (0 < self.rope_theta < math.inf and 0 < self.eps < 1):
+            raise ConfigError(f"rope_theta is {self.rope_theta} and eps {self.eps}")
+        if not self.projected and self.width != shape.width:
+            raise ConfigError(f"blocks of width {shape.width} read vectors of width {self.width}")
+        self._check_tensors()
+
+    @property
+    def items(self) -> int:
+        """Number of catalogue items."""
+        return len(self.tensors["items"])
+
+    def expected(self, items: int) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every tensor of such a tower."""
+        shape, inner = self.shape, self.shape.width
+        keys = shape.kv_heads * shape.head_dim
+        sizes = {
+            "attention_norm": (inner,),
+            "attention.query": (inner, inner),
+            "attention.key": (keys, inner),
+            "attention.value": (keys, inner),
+            "attention.output": (inner, inner),
+            "feed_norm": (inner,),
+            "feed.gate": (shape.hidden, inner),
+            "feed.up": (shape.hidden, inner),
+            "feed.down": (inner, shape.hidden),
+        }
+        ends: dict[str, tuple[int, ...]] = {}
+        if self.projected:
+            ends = {
+                "enter.weight": (inner, self.width),
+                "leave.weight": (self.width, inner),
+                "skip_gain": (),
+            }
+        blocks = {
+            f"blocks.{block}.{name}.weight": sizes[name]
+            for block in range(shape.blocks)
+            for name in BLOCK_TENSORS
+        }
+        return {"items": (items, self.width), "norm.weight": (inner,), **ends, **blocks}
+
+    def _check_tensors(self) -> None:
+        if "items" not in self.tensors or self.tensors["items"].ndim != 2:
+            raise ConfigError("a tower lacks its items, (items, width)")
+        expected = self.expected(self.items)
+        if odd := sorted(set(expected) ^ set(self.tensors)):
+            raise ConfigError(f"a tower lacks, or should not have, the tensor {odd[0]!r}")
+        for name, shape in expected.items():
+            tensor = self.tensors[name]
+            if tuple(tensor.shape) != shape or str(tensor.dtype) != "torch.float32":
+                raise ConfigError(
+                    f"tensor {name!r} is {tensor.dtype} {tuple(tensor.shape)}; expected "
+                    f"float32 {shape}"
+                )
+            if not bool(tensor.isfinite().all()):
+                raise ConfigError(f"tensor {name!r} holds NaN or infinity")
+
+
+@dataclass(frozen=True)
+class WeightedPart:
+    """One part of the blend.
+
+    Attributes:
+        name: "teacher" (the LLM), "control" (the text-fed small tower), "linear", "log_linear".
+        weight: Its weight in the sum, at least 0.
+        floor: Of `log_linear`: added to each linear score before the logarithm.
+    """
+
+    name: PartName
+    weight: float
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(PartName):
+            raise ConfigError(f"part {self.name!r} cannot be served; there are {PartName}")
+        if not 0 <= self.weight < math.inf:
+            raise ConfigError(f"weight of {self.name} is {self.weight}; it must be at least 0")
+        if self.name == "log_linear" and not 0 < self.floor < math.inf:
+            raise ConfigError(f"floor of log_linear is {self.floor}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class GoldenScores:
+    """What a made-up history must be answered with.
+
+    Attributes:
+        history: Item indices, oldest first.
+        items: Item indices that are scored.
+        scores: The pipeline's own scores of them, float32 (items,).
+    """
+
+    history: tuple[int, ...]
+    items: tuple[int, ...]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TeacherContents:
+    """All that a server needs of a run.
+
+    Attributes:
+        catalogue: Ids, popularity and display columns; its rows are the vectors of the first tower.
+        window: Longest history that the towers read.
+        parts: The blend: logits are the sum of weight times scores.
+        towers: "teacher" and "control", as far as parts name them.
+        linear: The item-item model, where a part names it.
+        golden: Answers that an opened folder is held to.
+        license: Licence of the whole.
+        provenance: Free JSON: what it was made from.
+    """
+
+    catalogue: Catalogue
+    window: int
+    parts: tuple[WeightedPart, ...]
+    towers: Mapping[str, TowerPart]
+    linear: ItemItem | None = None
+    golden: tuple[GoldenScores, ...] = ()
+    license: str = "unspecified"
+    provenance: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        names = [part.name for part in self.parts]
+        if not names or len(set(names)) != len(names):
+            raise ConfigError(f"parts are {names}; name at least one, and each once")
+        if not 1 <= self.window <= MAX_WINDOW:
+            raise ConfigError(f"window is {self.window}; it must be 1 to {MAX_WINDOW}")
+        wanted = [name for name in names if name not in LINEAR_PARTS]
+        if sorted(wanted) != sorted(self.towers):
+            raise ConfigError(f"parts {names} need towers {wanted}; there are {[*self.towers]}")
+        if any(name in LINEAR_PARTS for name in names) != (self.linear is not None):
+            raise ConfigError(f"parts {names} and a linear model go together or not at all")
+        self._check_items()
+
+    def _check_items(self) -> None:
+        items = len(self.catalogue)
+        for name, tower in self.towers.items():
+            if tower.items != items:
+                raise ConfigError(f"{name} has {tower.items} items, the catalogue {items}")
+        if (linear := self.linear) is None:
+            return
+        dense = linear.dense
+        inside = linear.items == items and len(dense) and 0 <= dense.min() <= dense.max() < items
+        if not inside or len(np.unique(dense)) != len(dense) or not 0 < linear.decay <= 1:
+            raise ConfigError("the linear model does not fit the catalogue")
+        if (
+            linear.weights.shape != (len(dense), len(dense))
+            or not np.isfinite(linear.weights).all()
+        ):
+            raise ConfigError("the linear model's matrix is not square, or holds NaN")

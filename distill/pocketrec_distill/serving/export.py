@@ -1,0 +1,143 @@
+"""From the models of a run to a teacher folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast, get_args
+
+import numpy as np
+import torch
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.llm.base import decoder_blocks
+from pocketrec_distill.models.base import Scorer
+from pocketrec_distill.models.blend import LogScores
+from pocketrec_distill.models.floors import interaction_counts
+from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
+from pocketrec_distill.models.student import Student
+from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.serving.contents import (
+    LINEAR_PARTS,
+    GoldenScores,
+    PartName,
+    TeacherContents,
+    TowerPart,
+    WeightedPart,
+)
+from pocketrec_distill.serving.folder import write_teacher
+from pocketrec_distill.version import VERSION
+from pocketrec_runtime import Catalogue
+
+GOLDEN_QUERIES, _GOLDEN_EVENTS, _GOLDEN_ITEMS = 3, 8, 20
+
+
+def export_teacher(models: RunModels, out: Path) -> str:
+    """Write the blend of a run as a teacher folder; returns its fingerprint.
+
+    Candidate teachers, which refine the blend for labelling, are not part of it.
+
+    Args:
+        models: The run; what is not trained yet is trained.
+        out: The folder.
+
+    Raises:
+        ConfigError: A part of the blend cannot be served: the id-based SASRec, an LLM of other
+            blocks than Llama's, an adapter that does not merge.
+    """
+    return write_teacher(out, teacher_contents(models))
+
+
+def teacher_contents(models: RunModels) -> TeacherContents:
+    """What `export_teacher` writes.
+
+    Raises:
+        ConfigError: As `export_teacher`.
+    """
+    names = tuple(models.heard)
+    if odd := sorted(set(names) - set(get_args(PartName))):
+        raise ConfigError(f"{odd[0]} in [teachers] kinds cannot be served; leave it out")
+    parts = tuple(
+        WeightedPart(cast("PartName", name), weight, _floor(models, name))
+        for name, weight in zip(names, models.blend.weights, strict=True)
+    )
+    towers = _towers(models, names)
+    return TeacherContents(
+        catalogue=_catalogue(models, towers),
+        window=models.window,
+        parts=parts,
+        towers=towers,
+        linear=models.linear.teaching if set(names) & set(LINEAR_PARTS) else None,
+        golden=_golden(models.blend, models),
+        license=models.config.run.license,
+        provenance={
+            "pocketrec": VERSION,
+            "base_llm": Path(models.config.llm.model).name,
+            "seed": models.seed,
+        },
+    )
+
+
+def _towers(models: RunModels, names: tuple[str, ...]) -> dict[str, TowerPart]:
+    towers = {}
+    if "teacher" in names:
+        teacher = models.teacher
+        depth = len(decoder_blocks(teacher.llm))
+        towers["teacher"] = tower_part(prune_teacher(teacher, models.features, first=depth, last=0))
+    if "control" in names:
+        towers["control"] = tower_part(models.control)
+    return towers
+
+
+@torch.inference_mode()
+def tower_part(model: Student | LlmStudent) -> TowerPart:
+    """A trained tower with its item vectors, as a part of a teacher folder."""
+    kept = ("blocks.", "norm.", "enter.", "leave.", "skip_gain")
+    tensors = {
+        name: value.detach().float().contiguous()
+        for name, value in model.state_dict().items()
+        if name.startswith(kept)
+    }
+    wide = isinstance(model, LlmStudent)
+    return TowerPart(
+        width=model.width,
+        shape=model.shape,
+        projected=wide,
+        rope_theta=model.rope_theta if isinstance(model, LlmStudent) else 10_000.0,
+        eps=model.norm.eps,
+        tensors={"items": model.eval().item_vectors().detach().float().contiguous(), **tensors},
+    )
+
+
+def _floor(models: RunModels, name: str) -> float:
+    part = models.blend_parts[name]
+    return part.floor if isinstance(part, LogScores) else 0.0
+
+
+def _catalogue(models: RunModels, towers: Mapping[str, TowerPart]) -> Catalogue:
+    data = models.data
+    counts = interaction_counts(data.train, data.items)
+    first = next(iter(towers.values()), None)
+    rows = (
+        np.zeros((data.items, 1), np.float32) if first is None else first.tensors["items"].numpy()
+    )
+    return Catalogue(
+        ids=data.item_ids,
+        rows=rows,
+        scales=None,
+        bias=np.zeros(data.items, np.float32),
+        popularity=(counts / max(1, counts.sum())).astype(np.float32),
+        columns=data.columns,
+    )
+
+
+def _golden(blend: Scorer, models: RunModels) -> tuple[GoldenScores, ...]:
+    """The pipeline's own scores for made-up histories: no user's history is written."""
+    rng = np.random.default_rng(models.seed)
+    items = models.data.items
+    length = min(_GOLDEN_EVENTS, models.window)
+    histories = [rng.integers(0, items, length).astype(np.int32) for _ in range(GOLDEN_QUERIES)]
+    asked = rng.permutation(items)[:_GOLDEN_ITEMS]
+    scores = blend.scores(histories)
+    return tuple(
+        GoldenScores(tuple(history.tolist()), tuple(asked.tolist()), row[asked].astype(np.float32))
+        for history, row in zip(histories, scores, strict=True)
+    )

@@ -1,0 +1,221 @@
+"""A user tower that reads many histories in one run, each from where its keys and values end.
+
+Products with weights take the new events of all histories as one matrix, without padding: that is
+where the time goes, and where the rows of many requests cost little more than those of one.
+Attention pads, among histories with a like number of new events.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the field's own name)
+from torch import Tensor
+
+from pocketrec_distill.models.llama import rotary_tables
+from pocketrec_distill.models.llm_student import INPUT_NORM_EPS
+from pocketrec_distill.serving.contents import TowerPart
+from pocketrec_distill.serving.slots import Claim
+
+# Histories whose new events differ by more than this factor do not pad each other.
+_PADDING_FACTOR = 2
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One block's weights, those that read the same states joined."""
+
+    attention_norm: Tensor
+    attention_in: Tensor
+    attention_out: Tensor
+    feed_norm: Tensor
+    feed_in: Tensor
+    feed_out: Tensor
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Histories that attend together.
+
+    Attributes:
+        slots: Slot of each, int64 (histories,).
+        tokens: Row of the packed events for each padded place, int64 (histories, places).
+        valid: Which places are events, bool (histories, places).
+        mask: What each place may attend to, bool (histories, 1, queries, length); queries are the
+            places, once for each query head of a key head.
+        length: Longest history, in events.
+    """
+
+    slots: Tensor
+    tokens: Tensor
+    valid: Tensor
+    mask: Tensor
+    length: int
+
+
+class CachedTower:
+    """A tower and the keys and values of the histories that it read last.
+
+    Not for several threads at once.
+
+    Args:
+        part: Weights and sizes.
+        window: Longest history.
+        slots: Histories kept; a claim's slot is below it.
+        dtype: Of weights, keys and values: float32, or bfloat16 where the processor multiplies it.
+    """
+
+    def __init__(self, part: TowerPart, window: int, slots: int, dtype: torch.dtype) -> None:
+        self.part, self.shape, self.window, self.dtype = part, part.shape, window, dtype
+        tensors = {
+            name: value if name == "items" else value.to(dtype)
+            for name, value in part.tensors.items()
+        }
+        self.items = tensors["items"].contiguous()
+        self.norm = tensors["norm.weight"]
+        self.enter, self.leave = tensors.get("enter.weight"), tensors.get("leave.weight")
+        gain = part.tensors.get("skip_gain")
+        self.skip_gain = 0.0 if gain is None else float(gain)
+        self.blocks = [_joined(tensors, f"blocks.{b}") for b in range(part.shape.blocks)]
+        size = (part.shape.blocks, 2, slots, part.shape.kv_heads, window, part.shape.head_dim)
+        self.cache = torch.zeros(size, dtype=dtype)
+        self.users = torch.zeros(slots, part.width)
+        self.rotary = rotary_tables(torch.arange(window), part.shape.head_dim, part.rope_theta)
+
+    @torch.inference_mode()
+    def read(self, claims: Sequence[Claim]) -> Tensor:
+        """User vectors, float32 (claims, width), after the last event of each.
+
+        The cache of each claim's slot then holds all of its events.
+
+        Args:
+            claims: Of different slots; those without new events are answered from memory.
+        """
+        fresh = sorted((claim for claim in claims if claim.new), key=lambda claim: claim.new)
+        if fresh:
+            slots = torch.tensor([claim.slot for claim in fresh])
+            self.users[slots] = self._computed(fresh, slots)
+        return self.users[torch.tensor([claim.slot for claim in claims])]
+
+    def scores(self, users: Tensor) -> Tensor:
+        """Scores of the whole catalogue for user vectors, float32 (users, items)."""
+        return users @ self.items.T
+
+    def _computed(self, claims: Sequence[Claim], slots: Tensor) -> Tensor:
+        """User vectors of claims in the order of their new events."""
+        counts = torch.tensor([claim.new for claim in claims])
+        events = torch.tensor([i for claim in claims for i in claim.items[claim.cached :]])
+        places = torch.cat([torch.arange(c.cached, len(c.items)) for c in claims])
+        owners = slots.repeat_interleave(counts)
+        groups = _grouped(claims, self.shape.heads // self.shape.kv_heads)
+        scaled = self.items[events] * math.sqrt(self.part.width)
+        hidden = self._entered(scaled)
+        cos, sin = (table[places][:, None, :].to(self.dtype) for table in self.rotary)
+        for block, cache in zip(self.blocks, self.cache, strict=True):
+            hidden = self._through(block, cache, hidden, (cos, sin), (owners, places), groups)
+        last = counts.cumsum(0) - 1
+        normed = F.rms_norm(hidden[last], (self.shape.width,), self.norm, self.part.eps)
+        if self.leave is None:
+            return normed.float()
+        return F.linear(normed, self.leave).float() + self.skip_gain * scaled[last]
+
+    def _entered(self, scaled: Tensor) -> Tensor:
+        """What the first block reads, (events, inner width)."""
+        if self.enter is None:
+            return scaled.to(self.dtype)
+        entered = F.linear(scaled, self.enter.float())
+        mean = entered.pow(2).mean(dim=-1, keepdim=True)
+        return (entered * torch.rsqrt(mean + INPUT_NORM_EPS)).to(self.dtype)
+
+    def _through(
+        self,
+        block: _Block,
+        cache: Tensor,
+        hidden: Tensor,
+        tables: tuple[Tensor, Tensor],
+        where: tuple[Tensor, Tensor],
+        groups: Sequence[_Group],
+    ) -> Tensor:
+        """One block over the packed events (events, inner width); its cache grows in place."""
+        shape, width = self.shape, (self.shape.width,)
+        normed = F.rms_norm(hidden, width, block.attention_norm, self.part.eps)
+        heads = F.linear(normed, block.attention_in).view(len(hidden), -1, shape.head_dim)
+        turned = _turned(heads[:, : -shape.kv_heads], tables)
+        query, key, value = (
+            turned[:, : shape.heads],
+            turned[:, shape.heads :],
+            heads[:, -shape.kv_heads :],
+        )
+        slots, places = where
+        cache[0][slots, :, places] = key
+        cache[1][slots, :, places] = value
+        mixed = torch.cat([self._attended(query, cache, group) for group in groups])
+        hidden = hidden + F.linear(mixed, block.attention_out)
+        normed = F.rms_norm(hidden, width, block.feed_norm, self.part.eps)
+        gate, up = F.linear(normed, block.feed_in).chunk(2, dim=-1)
+        return hidden + F.linear(F.silu(gate) * up, block.feed_out)
+
+    def _attended(self, query: Tensor, cache: Tensor, group: _Group) -> Tensor:
+        """Attention of a group's new events, packed (events, heads * head_dim)."""
+        shape, (count, places) = self.shape, group.tokens.shape
+        groups = shape.heads // shape.kv_heads
+        key, value = (
+            cache[part][:, :, : group.length].index_select(0, group.slots) for part in (0, 1)
+        )
+        # Query heads of one key head stand as more queries, so that keys are not repeated.
+        asked = query[group.tokens].view(count, places, shape.kv_heads, groups, shape.head_dim)
+        asked = asked.permute(0, 2, 3, 1, 4).reshape(count, shape.kv_heads, -1, shape.head_dim)
+        mixed = F.scaled_dot_product_attention(asked, key, value, attn_mask=group.mask)
+        mixed = mixed.view(count, shape.kv_heads, groups, places, shape.head_dim)
+        return mixed.permute(0, 3, 1, 2, 4).reshape(count, places, -1)[group.valid]
+
+
+def _joined(tensors: dict[str, Tensor], prefix: str) -> _Block:
+    def weights(*names: str) -> Tensor:
+        return torch.cat([tensors[f"{prefix}.{name}.weight"] for name in names]).contiguous()
+
+    return _Block(
+        attention_norm=weights("attention_norm"),
+        attention_in=weights("attention.query", "attention.key", "attention.value"),
+        attention_out=weights("attention.output"),
+        feed_norm=weights("feed_norm"),
+        feed_in=weights("feed.gate", "feed.up"),
+        feed_out=weights("feed.down"),
+    )
+
+
+def _turned(heads: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary positions of (events, heads, head_dim)."""
+    cos, sin = tables
+    first, second = heads.chunk(2, dim=-1)
+    return heads * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+def _grouped(claims: Sequence[Claim], heads: int) -> list[_Group]:
+    """Groups of claims in the order of their new events, which is kept."""
+    groups, start, first = [], 0, 0
+    for end in range(1, len(claims) + 1):
+        if end == len(claims) or claims[end].new > _PADDING_FACTOR * claims[start].new:
+            groups.append(_group(claims[start:end], first, heads))
+            first += sum(claim.new for claim in claims[start:end])
+            start = end
+    return groups
+
+
+def _group(claims: Sequence[Claim], first: int, heads: int) -> _Group:
+    """One group, whose packed events start at row `first`."""
+    new = torch.tensor([claim.new for claim in claims])
+    cached = torch.tensor([claim.cached for claim in claims])
+    length = int((new + cached).max())
+    local = torch.arange(int(new.max()))
+    valid = local[None, :] < new[:, None]
+    rows = first + (new.cumsum(0) - new)[:, None] + local[None, :]
+    sees = torch.arange(length)[None, None, :] <= (cached[:, None] + local[None, :])[:, :, None]
+    return _Group(
+        slots=torch.tensor([claim.slot for claim in claims]),
+        tokens=torch.where(valid, rows, first),
+        valid=valid,
+        mask=sees.repeat(1, heads, 1)[:, None],
+        length=length,
+    )

@@ -1,0 +1,89 @@
+"""A small teacher whose parts are real models with random weights: 5 items, window 4."""
+
+import numpy as np
+import pytest
+import torch
+
+from pocketrec_distill.models.base import SequenceScorer
+from pocketrec_distill.models.blend import Blend, LogScores
+from pocketrec_distill.models.floors import ItemItem
+from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.models.student import Student
+from pocketrec_distill.serving import TeacherContents, WeightedPart
+from pocketrec_distill.serving.contents import GoldenScores
+from pocketrec_distill.serving.export import tower_part
+from pocketrec_runtime import Catalogue
+
+ITEMS, WINDOW, FLOOR = 5, 4, 0.25
+WEIGHTS = {"teacher": 0.5, "control": 1.5, "linear": 2.0, "log_linear": 0.75}
+
+
+def randomised(model: Student | LlmStudent) -> Student | LlmStudent:
+    """Weights large enough that every part of the tower matters."""
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def towers() -> dict[str, Student | LlmStudent]:
+    """The LLM's tower (grouped queries, projections) and the control."""
+    torch.manual_seed(5)
+    wide = TowerShape(width=24, blocks=3, heads=6, kv_heads=2, hidden=20)
+    llm = LlmStudent(ITEMS, 8, wide, None, rope_theta=500.0, eps=1e-4)
+    return {
+        "teacher": randomised(llm),
+        "control": randomised(Student(ITEMS, TowerShape(12, 2, 2, 2, 16), None)),
+    }
+
+
+@pytest.fixture(scope="session")
+def linear() -> ItemItem:
+    """An item-item model over four of the five items."""
+    rng = np.random.default_rng(1)
+    return ItemItem(
+        rng.normal(size=(4, 4)).astype(np.float32), np.array([0, 1, 3, 4]), ITEMS, decay=0.5
+    )
+
+
+@pytest.fixture(scope="session")
+def blend(towers: dict[str, Student | LlmStudent], linear: ItemItem) -> Blend:
+    """The pipeline's own blend of the same parts."""
+    parts = (
+        SequenceScorer(towers["teacher"], WINDOW),
+        SequenceScorer(towers["control"], WINDOW),
+        linear,
+        LogScores(linear, FLOOR),
+    )
+    return Blend(parts, tuple(WEIGHTS.values()))
+
+
+@pytest.fixture(scope="session")
+def contents(
+    towers: dict[str, Student | LlmStudent], linear: ItemItem, blend: Blend
+) -> TeacherContents:
+    """What a teacher folder of that blend holds."""
+    parts = {name: tower_part(tower) for name, tower in towers.items()}
+    history = (3, 1, 0)
+    scores = blend.scores([np.array(history, np.int32)])[0]
+    return TeacherContents(
+        catalogue=Catalogue(
+            ids=["a", "b", "ç", "d", "e"],
+            rows=parts["teacher"].tensors["items"].numpy(),
+            scales=None,
+            bias=np.zeros(ITEMS, np.float32),
+            popularity=np.array([0.5, 0.25, 0.125, 0.125, 0.0], np.float32),
+            columns={"title": ["Ant", None, "Çay", "Dog", "Elk"]},
+        ),
+        window=WINDOW,
+        parts=tuple(
+            WeightedPart(name, weight, FLOOR if name == "log_linear" else 0.0)
+            for name, weight in WEIGHTS.items()
+        ),
+        towers=parts,
+        linear=linear,
+        golden=(GoldenScores(history, (0, 2, 4), scores[[0, 2, 4]]),),
+        license="CC0",
+        provenance={"base_llm": "made-up"},
+    )

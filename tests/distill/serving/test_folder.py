@@ -1,0 +1,164 @@
+"""A teacher folder is read as it was written, and refused where a byte is not what was sealed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pocketrec_distill.models.blend import Blend
+from pocketrec_distill.serving import (
+    ServingSettings,
+    TeacherContents,
+    open_teacher,
+    read_teacher,
+    write_teacher,
+)
+from pocketrec_distill.serving.folder import is_teacher
+from pocketrec_runtime.bundle.manifest import entries_of, fingerprint, seal
+from pocketrec_runtime.errors import (
+    BundleFormatError,
+    BundleIntegrityError,
+    BundleNotFoundError,
+    BundleVersionError,
+    InputError,
+)
+
+
+@pytest.fixture
+def folder(contents: TeacherContents, tmp_path: Path) -> Path:
+    path = tmp_path / "t"
+    write_teacher(path, contents)
+    return path
+
+
+def resealed(folder: Path, **changes: object) -> Path:
+    """The folder with other values in its manifest, hashes and seal made anew."""
+    blobs = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith("manifest.")
+    }
+    entries = entries_of(blobs)
+    values = json.loads((folder / "manifest.json").read_bytes())
+    files = {n: {"size_bytes": e.size_bytes, "sha256": e.sha256} for n, e in entries.items()}
+    values |= {"files": files, "fingerprint": fingerprint(entries), **changes}
+    data = json.dumps(values).encode()
+    (folder / "manifest.json").write_bytes(data)
+    (folder / "manifest.sha256").write_bytes(seal(data))
+    return folder
+
+
+def test_it_is_read_as_it_was_written(
+    folder: Path, contents: TeacherContents, blend: Blend
+) -> None:
+    read, found = read_teacher(folder)
+    assert (len(found), is_teacher(folder)) == (64, True)
+    assert (read.parts, read.window, read.license) == (contents.parts, 4, "CC0")
+    assert list(read.catalogue.ids) == ["a", "b", "ç", "d", "e"]
+    assert list(read.catalogue.columns["title"]) == ["Ant", None, "Çay", "Dog", "Elk"]
+    for name, tower in contents.towers.items():
+        for key, tensor in tower.tensors.items():
+            assert torch.equal(read.towers[name].tensors[key], tensor)
+    teacher = open_teacher(folder, ServingSettings(precision="fp32"))
+    histories = [[1, 4, 3], [2]]
+    expected = blend.scores([np.array(h, np.int32) for h in histories])
+    np.testing.assert_allclose(teacher.scores(histories), expected, atol=2e-4, rtol=2e-4)
+    assert teacher.fingerprint == found
+
+
+def test_equal_contents_give_equal_bytes(contents: TeacherContents, tmp_path: Path) -> None:
+    assert write_teacher(tmp_path / "a", contents) == write_teacher(tmp_path / "b", contents)
+    for path in (tmp_path / "a").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_every_flipped_file_is_refused(folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) == 9
+    for path in files:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+        with pytest.raises((BundleIntegrityError, BundleFormatError)):
+            read_teacher(folder)
+        path.write_bytes(whole)
+    read_teacher(folder)
+
+
+def test_cut_missing_and_added_files_are_refused(folder: Path) -> None:
+    path = folder / "control.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(BundleIntegrityError, match=r"control\.safetensors has"):
+        read_teacher(folder)
+    path.unlink()
+    with pytest.raises(BundleIntegrityError, match="missing files"):
+        read_teacher(folder)
+    path.write_bytes(whole)
+    (folder / "more.bin").write_bytes(b"x")
+    with pytest.raises(BundleFormatError, match="does not list"):
+        read_teacher(folder)
+    (folder / "more.bin").unlink()
+    (folder / "link.bin").symlink_to(path)
+    with pytest.raises(BundleFormatError, match="is a link"):
+        read_teacher(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "says"),
+    [
+        ({"format": "pocketrec-bundle"}, BundleFormatError, "format is"),
+        ({"format_version": 2}, BundleVersionError, "teacher format 2"),
+        ({"items": 0}, BundleFormatError, "items is 0"),
+        ({"items": 6}, BundleFormatError, "manifest's 6 items"),
+        ({"window": 0}, BundleFormatError, "window is 0"),
+        ({"window": 10**9}, BundleFormatError, "window is"),
+        ({"parts": []}, BundleFormatError, "parts are"),
+        ({"parts": [{"name": "teacher", "weight": -1.0, "floor": 0}]}, BundleFormatError, "weight"),
+        ({"parts": [{"name": "oracle", "weight": 1.0, "floor": 0}]}, BundleFormatError, "oracle"),
+        ({"towers": {}}, BundleFormatError, "need towers"),
+        ({"towers": {"../x": {}}}, BundleFormatError, "does not list"),
+        ({"linear": None}, BundleFormatError, "linear"),
+        ({"linear": {"decay": 1.5}}, BundleFormatError, "linear model does not fit"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(
+    folder: Path, changes: dict[str, object], kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says):
+        read_teacher(resealed(folder, **changes))
+
+
+def test_wrong_tensors_are_refused(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "teacher.safetensors"
+    tensors = load_file(path)
+    for wrong in (
+        {**tensors, "items": tensors["items"].double()},
+        {**tensors, "norm.weight": tensors["norm.weight"][:-1].contiguous()},
+        {**tensors, "more": torch.zeros(1)},
+        {name: tensor for name, tensor in tensors.items() if name != "skip_gain"},
+        {**tensors, "norm.weight": tensors["norm.weight"] * float("nan")},
+    ):
+        save_file(wrong, path)
+        with pytest.raises(BundleFormatError, match="tensor"):
+            read_teacher(resealed(folder))
+    path.write_bytes(b"\xff" * 64)
+    with pytest.raises(BundleFormatError, match="weights cannot be read"):
+        read_teacher(resealed(folder))
+
+
+def test_only_a_teacher_is_replaced(contents: TeacherContents, tmp_path: Path) -> None:
+    other = tmp_path / "photos"
+    other.mkdir()
+    (other / "cat.jpg").write_bytes(b"cat")
+    with pytest.raises(InputError, match="something else than a teacher"):
+        write_teacher(other, contents)
+    assert (other / "cat.jpg").read_bytes() == b"cat"
+    write_teacher(tmp_path / "t", contents)
+    write_teacher(tmp_path / "t", contents)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "t"]
+    with pytest.raises(BundleNotFoundError):
+        read_teacher(tmp_path / "nothing")
