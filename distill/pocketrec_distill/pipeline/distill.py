@@ -87,8 +87,7 @@ def distill(
     """
     if run_dir is None and (processes := started()) > 1:
         raise ConfigError(f"{processes} processes need one run directory; give --run-dir")
-    if seed is not None:
-        config = replace(config, run=replace(config.run, seed=seed))
+    config = _seeded(config, seed)
     torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
     with data_parallel() as group, run_root(run_dir) as root:
         tell = say if group.leads else _silent
@@ -100,8 +99,7 @@ def distill(
             _ = models.teacher
         if not group.leads:
             return {}
-        if teacher_out is not None:
-            _export_teacher(models, teacher_out, say)
+        _export_teacher(models, teacher_out, say)
         shipping = Shipping(models)
         variants = shipping.variants()
         contents = shipping.shipped(next(v for v in variants if v.shipped))
@@ -132,7 +130,13 @@ def distill(
         }
 
 
-def _export_teacher(models: RunModels, out: Path, say: Callable[[str], None]) -> None:
+def _seeded(config: DistillConfig, seed: int | None) -> DistillConfig:
+    return config if seed is None else replace(config, run=replace(config.run, seed=seed))
+
+
+def _export_teacher(models: RunModels, out: Path | None, say: Callable[[str], None]) -> None:
+    if out is None:
+        return
     # Serving is made of a run's models, and so is imported by the one that has them.
     from pocketrec_distill.serving.export import export_teacher
 
