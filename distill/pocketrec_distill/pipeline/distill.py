@@ -60,8 +60,7 @@ def distill(
 ) -> dict[str, Any]:
     """Train a teacher, distil a student, quantize, and write a verified bundle.
 
-    The run ends with the gate. A student that fails it is not written to `out` but beside it, under
-    the name that the report's `gate.bundle` says; see `gated_path`.
+    A student that fails the gate is written beside `out`, as the report's `gate.bundle` says.
 
     Args:
         interactions: Table of interactions.
