@@ -5,7 +5,8 @@ PocketrecError
     InvalidRunError       a run cannot become valid, so that it is not begun
     QualityError          the answers are not good enough for speed to count
     ResultFormatError     a file of results is not what this version writes
-    DeviceMismatchError   two measurements come from devices that differ
+    NotComparableError    two measurements say nothing about each other
+      DeviceMismatchError they come from devices that differ
 """
 
 from pocketrec_runtime.errors import PocketrecError
@@ -27,5 +28,9 @@ class ResultFormatError(BenchError):
     """A stored result or card is malformed, of another schema, or out of bounds."""
 
 
-class DeviceMismatchError(BenchError):
+class NotComparableError(BenchError):
+    """Two measurements say nothing about each other: other work, or runs that are not valid."""
+
+
+class DeviceMismatchError(NotComparableError):
     """Two measurements come from devices that differ, and nobody said that this is meant."""

@@ -54,15 +54,19 @@ class Card:
             )
 
 
-def card_to_json(card: Card) -> str:
-    """The text of `card.json`, a newline at its end."""
-    document = {
+def card_document(card: Card) -> dict[str, Any]:
+    """JSON values of a card, its schema first."""
+    return {
         "schema": SCHEMA,
         "build": records.to_values(card.build),
         "device": card.device.as_dict(),
         "results": [results.to_document(result) for result in card.results],
     }
-    return records.dump(document, indent=1) + "\n"
+
+
+def card_to_json(card: Card) -> str:
+    """The text of `card.json`, a newline at its end."""
+    return records.dump(card_document(card), indent=1) + "\n"
 
 
 def card_from_json(text: str | bytes, name: str = "card.json") -> Card:

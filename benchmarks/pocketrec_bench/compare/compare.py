@@ -11,7 +11,7 @@ from pocketrec_bench.compare.intervals import Interval, ratio_of_replicates, rat
 from pocketrec_bench.compare.kinds import Pair, pairs
 from pocketrec_bench.compare.verdict import CompareSettings, Verdict, judge, reason
 from pocketrec_bench.device import check_one_device
-from pocketrec_bench.errors import BenchError
+from pocketrec_bench.errors import NotComparableError
 from pocketrec_bench.results import Result
 
 Metric = Literal["p50", "p90", "p99", "throughput"]
@@ -85,7 +85,7 @@ def compare_cards(
 
     Raises:
         DeviceMismatchError: The devices differ, and that was not asked for.
-        BenchError: A run is not valid, or nothing is comparable.
+        NotComparableError: A run is not valid, or nothing is comparable.
     """
     settings = CompareSettings() if settings is None else settings
     if not across_devices:
@@ -106,7 +106,7 @@ def _check_valid(*sides: Sequence[Card]) -> None:
     for card in chain(*sides):
         for result in card.results:
             if not result.valid:
-                raise BenchError(
+                raise NotComparableError(
                     f"the run of {result.subject.name} at {result.measured_at} is not valid: "
                     f"{'; '.join(result.reasons)}. Measure again, or compare all the same with "
                     "--allow-invalid"
@@ -147,7 +147,7 @@ def _positive(figure: Callable[[Result], float], result: Result, metric: Metric)
     except ZeroDivisionError:
         value = 0.0
     if value <= 0:
-        raise BenchError(
+        raise NotComparableError(
             f"{metric} of the run of {result.subject.name} at {result.measured_at} is {value}; "
             "a ratio needs a figure above 0"
         )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pocketrec_bench.card import Card
-from pocketrec_bench.errors import BenchError
+from pocketrec_bench.errors import NotComparableError
 from pocketrec_bench.results import Result
 
 #: What a query is; two results that differ here did different work.
@@ -41,7 +41,7 @@ def pairs(first: Sequence[Card], second: Sequence[Card]) -> list[Pair]:
     Where each side has one kind only, and both did the same work, those two are a pair.
 
     Raises:
-        BenchError: Nothing on one side is comparable with anything on the other.
+        NotComparableError: Nothing on one side is comparable with anything on the other.
     """
     a, b = _kinds(first), _kinds(second)
     shared = [kind for kind in a if kind in b]
@@ -52,11 +52,11 @@ def pairs(first: Sequence[Card], second: Sequence[Card]) -> list[Pair]:
         differing = _differing(left[0], right[0], LOAD)
         if not differing:
             return [_pair(left, right)]
-        raise BenchError(
+        raise NotComparableError(
             "the runs did different work, so that no ratio says anything: "
             f"{'; '.join(differing)}. Measure both with the same settings"
         )
-    raise BenchError(
+    raise NotComparableError(
         f"none of the {len(a)} kinds of runs on one side is among the {len(b)} on the other; "
         "measure both with the same settings"
     )

@@ -97,8 +97,8 @@ def app() -> None:
     """Compress an LLM recommender into a bundle that ranks on the user's own device.
 
     Answers go to stdout, talk goes to stderr. Exit codes: 0 done, 1 unexpected error, 2 usage or
-    bad input, 3 bundle refused, 4 missing extra, 5 data refused, 6 file system, 7 gate failed or
-    benchmark not valid, 130 interrupted.
+    bad input, 3 bundle refused, 4 missing extra, 5 data refused, 6 file system, 7 gate failed, or
+    benchmark not valid or slower, 8 comparison undecided, 130 interrupted.
     """
 
 

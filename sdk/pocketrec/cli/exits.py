@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     DATA = 5
     FILES = 6
     QUALITY = 7  # the student did not pass its gate, or a benchmark's result is not valid
+    UNDECIDED = 8  # noise does not let a comparison be decided
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
     BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of stdout went away
 
@@ -41,7 +42,7 @@ def exit_code(error: BaseException) -> ExitCode:
         (BundleError, ExitCode.BUNDLE),
         (_data_errors(), ExitCode.DATA),
         (EventStoreVersionError, ExitCode.DATA),
-        (_bench_errors("ResultFormatError", "DeviceMismatchError"), ExitCode.DATA),
+        (_bench_errors("ResultFormatError", "NotComparableError"), ExitCode.DATA),
         (_bench_errors("QualityError", "InvalidRunError"), ExitCode.QUALITY),
         ((InputError, StateError, EventStoreKeyError, click.ClickException), ExitCode.USAGE),
         ((OSError, EventStoreError), ExitCode.FILES),

@@ -14,7 +14,7 @@ from pocketrec_bench.compare import (
     overall,
 )
 from pocketrec_bench.compare.verdict import judge, reason
-from pocketrec_bench.errors import BenchError, DeviceMismatchError
+from pocketrec_bench.errors import DeviceMismatchError, NotComparableError
 from pocketrec_bench.results import Result
 from pocketrec_runtime.errors import InputError
 
@@ -94,7 +94,7 @@ def test_devices_that_differ_are_refused_unless_asked_for(result: Result) -> Non
 def test_a_run_that_is_not_valid_is_refused_unless_asked_for(result: Result) -> None:
     side = _side(result, 1)
     bad = [replace(each, valid=False, reasons=("too short",)) for each in side]
-    with pytest.raises(BenchError, match="not valid: too short"):
+    with pytest.raises(NotComparableError, match="not valid: too short"):
         compare_cards([card_of(side)], [card_of(bad)])
     [found] = compare_cards([card_of(side)], [card_of(bad)], allow_invalid=True)
     assert "some runs are not valid" in found.notes
@@ -127,15 +127,15 @@ def test_other_weights_are_compared_and_named(result: Result) -> None:
 
 def test_different_work_is_not_compared(result: Result) -> None:
     side = _side(result, 1)
-    with pytest.raises(BenchError, match="k: 10 and 20"):
+    with pytest.raises(NotComparableError, match="k: 10 and 20"):
         compare_cards([card_of(side)], [card_of(_set(side, k=20))])
-    with pytest.raises(BenchError, match="none of the 2 kinds"):
+    with pytest.raises(NotComparableError, match="none of the 2 kinds"):
         compare_cards([card_of(side + _set(side, threads=2))], [card_of(_set(side, threads=4))])
 
 
 def test_a_figure_of_nothing_is_refused(result: Result) -> None:
     side = _side(result, 1)
-    with pytest.raises(BenchError, match="above 0"):
+    with pytest.raises(NotComparableError, match="above 0"):
         compare_cards([card_of(side)], [card_of([replace(side[0], throughput_qps=0.0)])])
 
 

@@ -1,10 +1,12 @@
 """`pocketrec bench`: what a bundle costs on this device, in figures that can be trusted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from pocketrec.cli.bench_compare import compare
 from pocketrec.cli.exits import ExitCode
 from pocketrec.cli.extras import require_extra
 from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, bundle_argument, json_option
@@ -39,6 +41,9 @@ def command() -> None:
 
     Needs pocketrec[bench], which is MLPerf's LoadGen.
     """
+
+
+command.add_command(compare)
 
 
 @command.command("run", short_help="One load of one bundle, on MLPerf's LoadGen.")
@@ -112,9 +117,23 @@ def command() -> None:
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Of drawn histories.")
 @click.option("--quick", is_flag=True, help="A trial of a second or two, marked as not valid.")
-@click.option("--out", type=OUTPUT_PATH, help="Folder for result.json and LoadGen's logs.")
+@click.option(
+    "--replicate",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Runs, each in a process of its own; their medians must agree within 5%.",
+)
+@click.option(
+    "--out",
+    type=OUTPUT_PATH,
+    help="Folder for card.json, card.html, result.json and LoadGen's logs; with --replicate a "
+    "folder of the latter two for each run.",
+)
 @json_option
+@click.pass_context
 def run(
+    context: click.Context,
     *,
     bundle: Path,
     scenario: "Scenario",
@@ -134,6 +153,7 @@ def run(
     reference: Path | None,
     seed: int,
     quick: bool,
+    replicate: int,
     out: Path | None,
     as_json: bool,
 ) -> ExitCode:
@@ -141,7 +161,8 @@ def run(
 
     First the answers are checked: where they keep less than 99% of the reference's NDCG@10,
     nothing is timed. Then LoadGen drives the load, and each part of the way is timed by itself.
-    Exit code 7 says that the result is not valid, and the output why.
+    Exit code 7 says that the result is not valid, and the output why. With --replicate and --json
+    the document is a card.
     """
     from pocketrec_bench.plan import BenchPlan
     from pocketrec_bench.run import run_bench
@@ -160,6 +181,8 @@ def run(
         seed=seed,
         quick=quick,
     )
+    if replicate > 1:
+        return _replicates(context, replicate, out, quick=quick, as_json=as_json)
     result = run_bench(
         bundle,
         plan,
@@ -190,11 +213,42 @@ def _publish(result: "Result", out: Path | None, *, as_json: bool) -> None:
     from pocketrec_runtime.storage import write_atomically
 
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        _write_card([result], out)
         write_atomically(out / "result.json", f"{to_json(result)}\n".encode())
     if as_json:
         emit_json("bench_result", to_document(result))
     else:
         emit(result_text(result))
         if out is not None:
-            say(f"result and LoadGen's logs: {out}")
+            say(f"card, result and LoadGen's logs: {out}")
+
+
+def _replicates(
+    context: click.Context, count: int, out: Path | None, *, quick: bool, as_json: bool
+) -> ExitCode:
+    """The same run in several processes, and whether they agree."""
+    from pocketrec.cli.bench_replicates import run_replicates
+    from pocketrec.cli.benching import result_text
+    from pocketrec_bench.card import Card, card_document, this_build
+    from pocketrec_bench.device import read_device
+    from pocketrec_bench.replicates import agreement
+
+    results = run_replicates(context, count, out)
+    if out is not None:
+        _write_card(results, out)
+    if as_json:
+        card = Card(this_build(), read_device(), tuple(results))
+        emit_json("bench_card", card_document(card))
+    else:
+        emit("\n\n".join(map(result_text, results)))
+    agreed = agreement(results)
+    say(str(agreed))
+    good = agreed.agrees and all(result.valid for result in results)
+    return ExitCode.OK if good or quick else ExitCode.QUALITY
+
+
+def _write_card(results: "Sequence[Result]", out: Path) -> None:
+    from pocketrec_bench.card import Card, this_build, write_card
+    from pocketrec_bench.device import read_device
+
+    write_card(Card(this_build(), read_device(), tuple(results)), out)
