@@ -97,13 +97,27 @@ def test_the_pages_name_targets_that_exist() -> None:
     assert commands <= targets
 
 
-def test_the_python_of_the_readme_runs(tiny_bundle, monkeypatch, capsys) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", TEXT["README.md"], re.S)
-    monkeypatch.chdir(tiny_bundle.parent)
-    exec(compile(code, "README.md", "exec"), {})
+def run_python_of(page: str) -> int:
+    blocks = re.findall(r"```python\n(.*?)```", TEXT[page], re.S)
+    for code in blocks:
+        exec(compile(code, page, "exec"), {})
+    return len(blocks)
+
+
+def test_the_python_of_the_readme_runs(tiny_bundle, tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "bundle").symlink_to(tiny_bundle)
+    monkeypatch.chdir(tmp_path)
+    assert run_python_of("README.md") == 2
     out = capsys.readouterr().out
     assert "Return of the Jedi" in out
     assert "device" in out
+
+
+def test_the_python_of_the_sdk_guide_runs(tiny_bundle, tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "bundle").symlink_to(tiny_bundle)
+    monkeypatch.chdir(tmp_path)
+    assert run_python_of("sdk.md") == 4
+    assert capsys.readouterr().out.splitlines()[0].split() == ["عنصر", "None"]
 
 
 def tracked_files() -> list[Path]:

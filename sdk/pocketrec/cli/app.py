@@ -44,6 +44,8 @@ class LazyGroup(click.Group):
         "recommend",
         "score",
         "explain",
+        "shell",
+        "events",
         "evaluate",
         "inspect",
         "verify",

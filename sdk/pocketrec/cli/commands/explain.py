@@ -32,10 +32,11 @@ def command(bundle: Path, history: str, item: str, top: int, as_json: bool) -> N
     if as_json:
         emit_json("explain", answer.as_dict())
         return
-    _show(answer)
+    show_explanation(answer)
 
 
-def _show(answer: Explanation) -> None:
+def show_explanation(answer: Explanation) -> None:
+    """Print the events that carry an item, strongest first."""
     emit(f"{_name(answer)}: place {answer.rank}, score {answer.score:.4f}")
     if answer.because:
         head = ["without", "position", "places lost", "score lost"]
