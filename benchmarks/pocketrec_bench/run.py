@@ -28,6 +28,7 @@ from pocketrec_bench.results import Result, Settings, Subject
 from pocketrec_bench.series import energy_of, slices_of, sustained_of
 from pocketrec_bench.system import System, system_of
 from pocketrec_bench.verdict import OVERHEAD_LIMIT, reasons_against
+from pocketrec_bench.weights import stored_weights
 from pocketrec_runtime import Engine, read_bundle
 from pocketrec_runtime.bundle import Bundle
 from pocketrec_runtime.errors import InputError
@@ -268,7 +269,7 @@ def _settings(opened: _Opened, plan: BenchPlan, target_qps: float) -> Settings:
         division=plan.division,
         backend=account.backend,
         devices=account.used,
-        weights=account.precision,
+        weights=stored_weights(opened.bundle, account),
         rows=opened.bundle.contents.model.rows,
         cache=account.cache,
         threads=plan.run.threads,

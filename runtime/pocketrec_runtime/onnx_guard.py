@@ -21,6 +21,10 @@ _FLOAT_TYPES: Mapping[int, np.dtype[Any]] = {
     10: np.dtype("<f2"),
     11: np.dtype("<f8"),
 }
+_STORED: Mapping[int, str] = {
+    1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64",
+    16: "bfloat16", 21: "uint4", 22: "int4",
+}  # fmt: skip
 _Tensor = list[tuple[int, int | memoryview]]
 
 # Message -> field number -> the message that stands in that field (onnx.proto, IR version 3 on).
@@ -76,6 +80,26 @@ def refuse_nan_weights(model: bytes, name: str) -> None:
             values = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
             if values.size > 1 and np.isnan(values).any():
                 raise BundleFormatError(f"{name} holds a weight that is NaN; export it again")
+
+
+def weight_bytes(model: bytes, name: str) -> dict[str, int]:
+    """Bytes of all tensors by how their numbers are stored, for example {"int8": 49152}.
+
+    Raises:
+        BundleFormatError: The bytes are no protobuf.
+    """
+    found: dict[str, int] = {}
+    for tensor in _tensors(model, name):
+        kinds = [value for number, value in tensor if number == _DATA_TYPE_FIELD]
+        kind = kinds[-1] if kinds and isinstance(kinds[-1], int) else 0
+        size = sum(
+            len(data)
+            for number, data in tensor
+            if number in _DATA_FIELDS and isinstance(data, memoryview)
+        )
+        stored = _STORED.get(kind, "other")
+        found[stored] = found.get(stored, 0) + size
+    return found
 
 
 def _tensors(model: bytes, name: str) -> Iterator[_Tensor]:
