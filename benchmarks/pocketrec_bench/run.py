@@ -21,6 +21,7 @@ from pocketrec_bench.loadgen import (
 from pocketrec_bench.measure import watch
 from pocketrec_bench.measure.bandwidth import bandwidth, read_bytes_s
 from pocketrec_bench.measure.cold import ColdStarts, cold_starts
+from pocketrec_bench.measure.files import disk_bytes
 from pocketrec_bench.measure.stages import StageTimes, time_stages, timer_s
 from pocketrec_bench.plan import BenchPlan
 from pocketrec_bench.queries import Queries, drawn
@@ -252,13 +253,6 @@ def _subject(opened: _Opened) -> Subject:
         window=shape.window,
         disk_bytes=disk_bytes(opened.path),
     )
-
-
-def disk_bytes(path: Path) -> int:
-    """Bytes of a bundle's files, or of its zip."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def _settings(opened: _Opened, plan: BenchPlan, target_qps: float) -> Settings:

@@ -4,6 +4,9 @@ from pocketrec_runtime.bundle import Bundle, names
 from pocketrec_runtime.onnx_guard import weight_bytes
 from pocketrec_runtime.towers import Account
 
+_SHAPES = ("int32", "int64", "other")
+"""What axes and lengths are stored as; they are no weights."""
+
 
 def stored_weights(bundle: Bundle, account: Account) -> str:
     """The precision that most bytes of the tower's file are in, for example "int8" or "Q8_0".
@@ -18,4 +21,5 @@ def stored_weights(bundle: Bundle, account: Account) -> str:
     if account.file != names.USER_TOWER or tower is None:
         return account.precision
     sizes = weight_bytes(tower, names.USER_TOWER)
-    return max(sizes, key=lambda stored: (sizes[stored], stored)) if sizes else account.precision
+    weights = {kind: size for kind, size in sizes.items() if kind not in _SHAPES}
+    return max(weights, key=lambda kind: (weights[kind], kind)) if weights else account.precision

@@ -32,6 +32,8 @@ def test_a_tower_is_called_what_most_of_its_bytes_are(golden_bundle, backend, we
     bundle = read_bundle(golden_bundle)
     account = Engine(bundle, RunSettings(backend=backend)).backend
     assert stored_weights(bundle, account) == weights
-    rounded = replace(bundle.contents, user_tower=_model(a=np.ones(60, np.int8)))
+    rounded = replace(
+        bundle.contents, user_tower=_model(a=np.ones(60, np.int8), axes=np.ones(99, np.int64))
+    )
     found = stored_weights(replace(bundle, contents=rounded), account)
     assert found == ("int8" if backend == "onnx" else weights)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pocketrec_bench.grid.points import grid_from_json
 from pocketrec_bench.results import from_document, from_json
 from pocketrec_runtime import read_bundle, record_golden, write_bundle
 
@@ -141,3 +142,15 @@ def test_a_result_that_is_not_valid_ends_with_7(cli, tiny_bundle, monkeypatch) -
         outcome = cli("bench", tiny_bundle, "--json")
         assert outcome.code == code
         assert outcome.json["valid"] == (code == 0)
+
+
+def test_a_grid_names_what_it_recommends(cli, tiny_bundle, tmp_path) -> None:
+    axes = ("--items", "7", "--history", "3", "--seconds", "0.01")
+    outcome = cli("bench", "--grid", tiny_bundle, *axes, "--out", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "7 drawn" in outcome.out
+    assert "recommended: bundle on onnx, 1 thread(s)\nof 1 ways to rank 5 items" in outcome.out
+    stored = grid_from_json((tmp_path / "grid.json").read_text())
+    assert [point.items for point in stored.points] == [5, 7]
+    outcome = cli("bench", "grid", tiny_bundle, *axes, "--items", "x")
+    assert (outcome.code, "--items is 'x'" in outcome.err) == (2, True)

@@ -8,6 +8,7 @@ from pocketrec.cli.output import table
 
 if TYPE_CHECKING:
     from pocketrec_bench.figures import Latency
+    from pocketrec_bench.grid.points import Grid, Point
     from pocketrec_bench.results import Result
     from pocketrec_bench.run import FindQueries
 
@@ -128,3 +129,34 @@ def _others(result: "Result") -> str:
         f"{load.other_cores:.2f} cores taken by other processes; waited for a core "
         f"{load.waited_share:.1%} of the time"
     )
+
+
+def grid_text(grid: "Grid") -> str:
+    """A grid as a table, the Pareto front marked, and what is recommended."""
+    head = ["bundle", "items", "events", "backend", "weights", "rows", "threads"]
+    head += ["cached, ms", "uncached, ms", "open, ms", "MB resident", "MB disk"]
+    head += ["metric", "quality", "front"]
+    rows = [_point_row(point) for point in grid.points]
+    chosen = grid.points[grid.recommended]
+    named = f"{chosen.bundle} on {chosen.backend}, {chosen.threads} thread(s)"
+    return f"{table(head, rows)}\n\nrecommended: {named}\n{grid.why}"
+
+
+def _point_row(point: "Point") -> list[str]:
+    return [
+        point.bundle,
+        f"{point.items}{'' if point.own else ' drawn'}",
+        str(point.history_events),
+        point.backend,
+        point.weights,
+        point.rows,
+        str(point.threads),
+        f"{point.cached.p50_s * 1e3:.4f}",
+        f"{point.uncached.p50_s * 1e3:.4f}",
+        f"{point.open_s * 1e3:.1f}",
+        f"{point.resident_bytes / 1e6:.1f}",
+        f"{point.disk_bytes / 1e6:.2f}",
+        point.metric,
+        f"{point.quality:.4f}",
+        "*" if point.front else "",
+    ]

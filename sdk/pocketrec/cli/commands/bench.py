@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from pocketrec.cli.bench_compare import compare
+from pocketrec.cli.bench_grid import grid
+from pocketrec.cli.bench_queries import query_finder, query_options
 from pocketrec.cli.exits import ExitCode
-from pocketrec.cli.extras import require_extra
-from pocketrec.cli.options import INPUT_PATH, OUTPUT_PATH, bundle_argument, json_option
+from pocketrec.cli.options import OUTPUT_PATH, bundle_argument, json_option
 from pocketrec.cli.output import emit, emit_json, say
 
 if TYPE_CHECKING:
     from pocketrec_bench.results import Division, Result, Scenario
-    from pocketrec_bench.run import FindQueries
     from pocketrec_runtime.towers import Backend, CachePrecision
 
 SCENARIOS = ("single-stream", "multi-stream", "offline", "server")
 
 
 class BenchGroup(click.Group):
-    """A group whose first word may also be a bundle: `bench BUNDLE` is `bench run BUNDLE`."""
+    """A group whose first word may also be a bundle: `bench BUNDLE` is `bench run BUNDLE`.
+
+    `bench --grid BUNDLE` is `bench grid BUNDLE`.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, with `run` put before anything that is no command of this group."""
-        if args and args[0] not in (*self.commands, "-h", "--help"):
+        if "--grid" in args:
+            args = ["grid", *(arg for arg in args if arg not in ("--grid", "grid"))]
+        elif args and args[0] not in (*self.commands, "-h", "--help"):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -44,6 +49,7 @@ def command() -> None:
 
 
 command.add_command(compare)
+command.add_command(grid)
 
 
 @command.command("run", short_help="One load of one bundle, on MLPerf's LoadGen.")
@@ -93,28 +99,7 @@ command.add_command(compare)
     show_default=True,
     help="In server: what 99% of the queries must meet.",
 )
-@click.option(
-    "--interactions",
-    type=INPUT_PATH,
-    help="Held-out events of this table or data set are the queries (needs pocketrec[distill]); "
-    "otherwise histories are drawn from the bundle's popularity.",
-)
-@click.option(
-    "--split",
-    type=click.Choice(["leave-one-out", "temporal"]),
-    default="leave-one-out",
-    show_default=True,
-    help="With --interactions: which events are held out.",
-)
-@click.option(
-    "--config", "config_path", type=INPUT_PATH, help="With --interactions: TOML file; its [data]."
-)
-@click.option(
-    "--reference",
-    type=INPUT_PATH,
-    help="A bundle of the same catalogue, float32 for example, whose answers are full quality.  "
-    "[default: the bundle itself, ranked by brute force]",
-)
+@query_options
 @click.option("--seed", type=int, default=7, show_default=True, help="Of drawn histories.")
 @click.option("--quick", is_flag=True, help="A trial of a second or two, marked as not valid.")
 @click.option(
@@ -186,24 +171,13 @@ def run(
     result = run_bench(
         bundle,
         plan,
-        find_queries=_finder(interactions, split, config_path),
+        find_queries=query_finder(interactions, split, config_path),
         reference=reference,
         logs=None if out is None else out / "loadgen",
         say=say,
     )
     _publish(result, out, as_json=as_json)
     return ExitCode.OK if result.valid or quick else ExitCode.QUALITY
-
-
-def _finder(
-    interactions: Path | None, split: str, config_path: Path | None
-) -> "FindQueries | None":
-    if interactions is None:
-        return None
-    require_extra("distill")
-    from pocketrec.cli.benching import held_out_finder
-
-    return held_out_finder(interactions, split, config_path)
 
 
 def _publish(result: "Result", out: Path | None, *, as_json: bool) -> None:
