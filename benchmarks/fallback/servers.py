@@ -1,6 +1,6 @@
 """Servers with faults, over raw sockets on loopback: what tests and the benchmark ask.
 
-python benchmarks/fallback/servers.py FAULT    prints its port, serves until stdin ends
+python benchmarks/fallback/servers.py FAULT [IDS.json]    prints its port, serves until stdin ends
 
 A library would repair most of what these do wrong, so they write bytes. Standard library only.
 """
@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 #: The catalogue that answers are made of, unless a server is given another.
 ITEMS = tuple(f"item-{place}" for place in range(200))
@@ -316,7 +317,10 @@ def _shut(connection: socket.socket) -> None:
 
 def main() -> None:
     """Serves one fault until stdin ends."""
-    server = Server({"good": good, **FAULTS}[sys.argv[1]])
+    items = ITEMS
+    if len(sys.argv) > 2:
+        items = tuple(json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    server = Server({"good": good, **FAULTS}[sys.argv[1]], items)
     print(server.port, flush=True)
     sys.stdin.read()
     server.close()
