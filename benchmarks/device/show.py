@@ -1,4 +1,4 @@
-"""Full valid runs of one student in several precisions, cached and uncached, in processes of their own.
+"""Full valid runs of one student in several precisions, each in a process of its own.
 
     python benchmarks/device/show.py BUNDLE --interactions TABLE --out FOLDER
 

@@ -11,7 +11,7 @@ ISCA 2020).
 import queue
 import threading
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter_ns
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pocketrec_bench.errors import BenchError
 from pocketrec_bench.figures import LoadGenRun
+from pocketrec_bench.interrupts import HeldInterrupt
 from pocketrec_bench.logs import read_answers, read_verdict
 from pocketrec_bench.results import Scenario
 from pocketrec_bench.system import EmptySystem, System
@@ -34,6 +35,9 @@ BATCH = 64
 _QSL_SEED = 2085463073848966840
 _SAMPLE_SEED = 2747215439041700203
 _SCHEDULE_SEED = 16159082839903944936
+
+_LOOK_S = 0.25
+"""How long an interrupt may go unseen."""
 
 _SCENARIOS = {
     "single-stream": "SingleStream",
@@ -94,7 +98,13 @@ class _Recorder:
     latencies_ns: "array[int]" = field(default_factory=lambda: array("q"))
     ends_ns: "array[int]" = field(default_factory=lambda: array("q"))
     samples: int = 0
-    error: BaseException | None = None
+    error: Exception | None = None
+    interrupt: HeldInterrupt = field(default_factory=HeldInterrupt)
+
+    @property
+    def over(self) -> bool:
+        """Whether what is left of the load is only to be got over with."""
+        return self.error is not None or self.interrupt.held
 
     def add(self, begun_ns: int, ended_ns: int, samples: int) -> None:
         if not self.started_ns:
@@ -136,12 +146,10 @@ def run_load(system: System, total: int, settings: LoadSettings, folder: Path) -
     recorder = _Recorder()
     if settings.scenario == "server":
         with _Worker(lg, system, recorder) as worker:
-            _start(lg, test, system, total, folder, worker.issue)
+            _start(lg, test, system, total, folder, worker.issue, recorder)
     else:
         issue = _issuer(lg, system, recorder, settings)
-        _start(lg, test, system, total, folder, issue)
-    if recorder.error is not None:
-        raise recorder.error
+        _start(lg, test, system, total, folder, issue, recorder)
     if not recorder.samples:
         raise BenchError("LoadGen issued no query; look into its logs (--out keeps them)")
     return LoadRecord(
@@ -167,7 +175,7 @@ def run_accuracy(system: System, total: int, folder: Path) -> list[tuple[int, ..
 
     def issue(samples: Sequence[Any]) -> None:
         for batch in _batches(samples):
-            if recorder.error is not None:
+            if recorder.over:
                 lg.QuerySamplesComplete([_empty(lg, sample) for sample in batch])
                 continue
             try:
@@ -183,9 +191,7 @@ def run_accuracy(system: System, total: int, folder: Path) -> list[tuple[int, ..
                 ]
             )
 
-    _start(lg, test, system, total, folder, issue)
-    if recorder.error is not None:
-        raise recorder.error
+    _start(lg, test, system, total, folder, issue, recorder)
     return read_answers(folder, total)
 
 
@@ -206,7 +212,8 @@ def _issuer(lg: Any, system: System, recorder: _Recorder, settings: LoadSettings
             [sample] = samples
             begun = perf_counter_ns()
             try:
-                system.answer(sample.index)
+                if not recorder.over:
+                    system.answer(sample.index)
             except Exception as error:  # noqa: BLE001 - LoadGen's thread cannot carry it
                 recorder.error = error
             recorder.add(begun, perf_counter_ns(), 1)
@@ -218,7 +225,7 @@ def _issuer(lg: Any, system: System, recorder: _Recorder, settings: LoadSettings
         for batch in _batches(samples):
             begun = perf_counter_ns()
             try:
-                if recorder.error is None:
+                if not recorder.over:
                     system.answer_many([sample.index for sample in batch])
             except Exception as error:  # noqa: BLE001 - as above
                 recorder.error = error
@@ -253,7 +260,7 @@ class _Worker:
         while (arrival := self._arrivals.get()) is not None:
             arrived, sample = arrival
             try:
-                if self._recorder.error is None:
+                if not self._recorder.over:
                     self._system.answer(sample.index)
             except Exception as error:  # noqa: BLE001 - handed to whoever started the load
                 self._recorder.error = error
@@ -261,7 +268,9 @@ class _Worker:
             self._lg.QuerySamplesComplete([_empty(self._lg, sample)])
 
 
-def _start(lg: Any, test: Any, system: System, total: int, folder: Path, issue: Any) -> None:
+def _start(
+    lg: Any, test: Any, system: System, total: int, folder: Path, issue: Any, recorder: _Recorder
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = lg.LogSettings()
     log.log_output.outdir = str(folder)
@@ -271,11 +280,27 @@ def _start(lg: Any, test: Any, system: System, total: int, folder: Path, issue: 
     sut = lg.ConstructSUT(issue, lambda: None)
     # All samples are loaded at once: the load's own order is LoadGen's, by its seeds.
     qsl = lg.ConstructQSL(total, total, system.load, lambda _: system.unload())
-    try:
-        lg.StartTestWithLogSettings(sut, qsl, test, log)
-    finally:
+    with recorder.interrupt:
+        if test.scenario == lg.TestScenario.Server:
+            _aside(lambda: lg.StartTestWithLogSettings(sut, qsl, test, log))
+        else:
+            lg.StartTestWithLogSettings(sut, qsl, test, log)
         lg.DestroyQSL(qsl)
         lg.DestroySUT(sut)
+    if recorder.error is not None:
+        raise recorder.error
+
+
+def _aside(call: Callable[[], None]) -> None:
+    """Runs on another thread while this one waits, and so sees signals.
+
+    In server LoadGen issues from a thread of its own: Python's main thread would sit in it until
+    the end. In the others it issues from here.
+    """
+    load = threading.Thread(target=call, name="bench load")
+    load.start()
+    while load.is_alive():
+        load.join(_LOOK_S)
 
 
 def _settings(lg: Any, load: LoadSettings) -> Any:

@@ -1,6 +1,8 @@
 """LoadGen drives small systems: every scenario, every answer, every failure."""
 
 import json
+import os
+import signal
 import time
 from collections import Counter
 from itertools import pairwise
@@ -102,6 +104,24 @@ def test_too_few_queries_are_not_valid_and_it_says_so(tmp_path) -> None:
 def test_what_the_system_raises_comes_out(tmp_path, scenario) -> None:
     with pytest.raises(ZeroDivisionError, match="on purpose"):
         run_load(Counting(fail_at=30), 9, _settings(scenario, target_qps=1000.0), tmp_path)
+
+
+@pytest.mark.parametrize("scenario", ["single-stream", "multi-stream", "offline", "server"])
+def test_an_interrupt_ends_the_load_and_not_the_process(tmp_path, scenario) -> None:
+    class Interrupted(Counting):
+        def answer(self, sample: int) -> np.ndarray:
+            if sum(self.answered.values()) == 20:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().answer(sample)
+
+    system = Interrupted(seconds=1e-3)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_load(system, 9, _settings(scenario, target_qps=1000.0), tmp_path)
+    assert signal.getsignal(signal.SIGINT) is before
+    # What was in the batch may end; in a server what had arrived, too.
+    assert sum(system.answered.values()) < 100
+    assert run_load(Counting(), 9, _settings(scenario, target_qps=1000.0), tmp_path).samples > 0
 
 
 def test_the_accuracy_run_answers_every_sample_once(tmp_path) -> None:

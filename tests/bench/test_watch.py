@@ -54,10 +54,12 @@ def test_a_machine_that_counts_nothing_says_so(tmp_path) -> None:
 
 def test_others_time_is_what_is_busy_and_not_our_own() -> None:
     before = watch.Snapshot(10.0, 100.0, 7.0, 5.0, 1.0, 0, None, None)
-    # In 4 s the machine worked 6 core seconds, 3.5 of them for this process.
-    after = replace(before, at_s=14.0, busy_s=106.0, own_s=10.5, ran_s=8.0, waited_s=2.0)
-    assert watch.other_cores(before, after) == pytest.approx(2.5 / 4)
+    # In 4 s the machine worked 6 core seconds, 3.3 of them for this process.
+    after = replace(before, at_s=14.0, busy_s=106.0, own_s=10.3, ran_s=8.0, waited_s=2.0)
+    assert watch.other_cores(before, after) == pytest.approx(2.7 / 4)
     assert watch.waited_share(before, after) == pytest.approx(1 / 4)
+    # Threads that worked 3 of 4 s ended meanwhile: what they waited is not known.
+    assert watch.waited_share(before, replace(after, own_s=11.0)) is None
 
 
 def test_an_energy_counter_that_ran_over_is_put_right(tmp_path) -> None:

@@ -65,7 +65,7 @@ def cold_starts(
 def _started(task: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pocketrec_bench.measure.cold_process"],
+            [sys.executable, "-P", "-m", "pocketrec_bench.measure.cold_process"],
             input=task,
             capture_output=True,
             text=True,

@@ -11,6 +11,9 @@ from pathlib import Path
 WAITED_LIMIT = 0.02
 """Most of its time that a process may wait for a core in a valid run."""
 
+_SEEN = 0.9
+"""Least share of its own time that a process's living threads must account for."""
+
 SYSTEM = Path("/")
 
 
@@ -70,8 +73,9 @@ def waited_share(before: Snapshot, after: Snapshot) -> float | None:
         return None
     ran = after.ran_s - before.ran_s  # type: ignore[operator]
     waited = after.waited_s - before.waited_s  # type: ignore[operator]
-    # A thread that ended took its counters with it.
-    return max(0.0, waited) / max(1e-9, max(0.0, ran) + max(0.0, waited))
+    if ran < _SEEN * (after.own_s - before.own_s):
+        return None  # threads that ended, as a server's do, took their counters with them
+    return max(0.0, waited) / max(1e-9, ran + max(0.0, waited))
 
 
 def usable_cores() -> int:
