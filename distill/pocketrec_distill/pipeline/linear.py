@@ -87,14 +87,14 @@ class LinearModels:
         return [LinearChoice(ndcg(model), regularization, model.decay, text) for model in models]
 
     def _model(self, regularization: float, text: float, decay: float = 1.0) -> ItemItem:
-        gram = self.gram + text * self._text_gram if text else self.gram
+        gram = self.gram + np.float32(text) * self._text_gram if text else self.gram
         return ease(gram, self.dense, self.data.items, regularization, decay)
 
     @functools.cached_property
-    def _text_gram(self) -> NDArray[np.float64]:
+    def _text_gram(self) -> NDArray[np.float32]:
         """Cosines of the tf-idf vectors of the dense items."""
         rows = tfidf_matrix([self.data.texts[item] for item in self.dense])
-        gram: NDArray[np.float64] = (rows @ rows.T).toarray().astype(np.float64)
+        gram: NDArray[np.float32] = (rows @ rows.T).toarray().astype(np.float32)
         return gram
 
 
