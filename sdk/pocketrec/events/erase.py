@@ -2,13 +2,8 @@
 
 import sqlite3
 
-from pocketrec.errors import EventStoreBusyError
+from pocketrec.errors import EventStoreBusyError, EventStoreFullError
 from pocketrec.events.database import Database
-
-
-def make_room(database: Database) -> None:
-    """Lets the log be written from its start again: deleting needs space, a full disk has none."""
-    database.outside(lambda connection: _checkpoint(connection, "RESTART"))
 
 
 def scrub(database: Database) -> None:
@@ -19,16 +14,22 @@ def scrub(database: Database) -> None:
 
     Raises:
         EventStoreBusyError: Another process read for so long that the log could not be emptied.
-        EventStoreError: The file could not be rewritten.
+        EventStoreFullError: There is no room to rewrite the file.
     """
-    database.outside(lambda connection: connection.execute("VACUUM").close())
-    if not database.outside(lambda connection: _checkpoint(connection, "TRUNCATE")):
+    try:
+        database.outside(lambda connection: connection.execute("VACUUM").close())
+    except EventStoreFullError as error:
+        raise EventStoreFullError(
+            f"{database.path} could not be rewritten ({error}): what was erased is deleted, but "
+            "copies of it may stand in free pages; free some space and call erase again"
+        ) from error
+    if not database.outside(_empty_log):
         raise EventStoreBusyError(
             f"{database.path}-wal could not be emptied while another process reads the store: what "
             "was erased is deleted, but its bytes may stand in the log; call erase again"
         )
 
 
-def _checkpoint(connection: sqlite3.Connection, mode: str) -> bool:
-    busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+def _empty_log(connection: sqlite3.Connection) -> bool:
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

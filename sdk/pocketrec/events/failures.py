@@ -24,6 +24,11 @@ def error_name(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
+def is_busy(error: BaseException) -> bool:
+    """Whether another connection is in the way, for now."""
+    return error_name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether the bytes of the file are to blame."""
     # SQLite quotes a damaged schema in its messages, which then are no UTF-8.
@@ -33,7 +38,7 @@ def is_damage(error: BaseException) -> bool:
 def explained(error: BaseException, path: Path) -> EventStoreError:
     """The error to raise in place of SQLite's."""
     name = error_name(error)
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if is_busy(error):
         return EventStoreBusyError(
             f"{path} was held by another process for longer than busy_timeout_ms; try again"
         )

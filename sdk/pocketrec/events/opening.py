@@ -48,6 +48,7 @@ def connected(path: Path, driver: Driver, settings: EventStoreSettings) -> sqlit
         synchronous = "FULL" if settings.power_safe else "NORMAL"
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         migrate(connection)
+        connection.execute("PRAGMA busy_timeout = 0")  # from now on `Database` waits
     except BaseException:
         with contextlib.suppress(driver.error):
             connection.close()

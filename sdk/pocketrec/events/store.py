@@ -13,7 +13,7 @@ from pocketrec.errors import EventStoreError, EventStoreFullError, EventStoreKey
 from pocketrec.events.clock import StoreClock
 from pocketrec.events.database import Database
 from pocketrec.events.encryption import KEY_VARIABLE, driver_for
-from pocketrec.events.erase import make_room, scrub
+from pocketrec.events.erase import scrub
 from pocketrec.events.event import Event, check_text
 from pocketrec.events.keeping import (
     LOOK_EVERY_S,
@@ -228,7 +228,6 @@ class EventStore:
             add_to_mark(connection, "removals")
             return connection.execute("DELETE FROM events WHERE user = ?", (user,)).rowcount
 
-        make_room(self._database)
         removed = self._database.write(delete)
         if self.states_folder.exists():
             StateStore(self.states_folder).forget(user)

@@ -82,6 +82,29 @@ def disk_full(folder: Path) -> None:
     print(len(store.events("Ada")) == kept + 1)
 
 
+def small_disk(folder: Path) -> None:
+    """A whole file system runs full, a user is erased on it, then there is room again."""
+    ballast = folder / "ballast"
+    ballast.write_bytes(b"x" * 200_000)
+    store = EventStore(folder / "store")
+    kept = 0
+    try:
+        while True:
+            store.record(f"user-{kept % 2}", f"item-of-{kept % 2}-{kept}", "click")
+            kept += 1
+    except EventStoreError as error:
+        print(type(error).__name__)
+    print(len(store) == kept > 10)
+    _tell(lambda: store.erase("user-1"))
+    print(len(store.events("user-1")), len(store.events("user-0")) == (kept + 1) // 2)
+    ballast.unlink()
+    store.erase("user-1")
+    store.record("user-0", "after", "click")
+    print(len(store.events("user-0")) == (kept + 1) // 2 + 1)
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    print(any(name in content for content in files for name in (b"user-1", b"item-of-1")))
+
+
 def read_only(folder: Path) -> None:
     """A folder in which this user may not write; to root everything is allowed."""
     if os.geteuid() == 0:

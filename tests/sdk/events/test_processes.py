@@ -60,6 +60,25 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path) -> None:
     assert (kept, went_on) == ("True", "True")
 
 
+def test_a_small_disk_runs_full_and_goes_on_when_there_is_room(tmp_path) -> None:
+    mount = 'mount -t tmpfs -o size=700k tmpfs "$1" || exit 77; exec "$2" "$3" small_disk "$1"'
+    command = ["unshare", "--mount", "sh", "-c", mount, "sh", str(tmp_path), sys.executable]
+    done = subprocess.run(
+        [*command, str(HERE / "children.py")], capture_output=True, check=False, timeout=120
+    )
+    if done.returncode in (1, 77) and b"ermi" in done.stderr:
+        pytest.skip("this user may not mount a file system; the limit of a file is tested above")
+    assert done.returncode == 0, done.stderr.decode()
+    refusal, kept, erasing, left, went_on, traces = done.stdout.decode().splitlines()
+    assert (refusal, kept) == ("EventStoreFullError", "True")
+    # Deleting needs room too: nothing was deleted, and it is said.
+    assert "nothing was changed; free some space" in erasing
+    assert left.split()[1] == "True"
+    assert int(left.split()[0]) > 0
+    assert (went_on, traces) == ("True", "False")
+    assert list(tmp_path.iterdir()) == []  # the file system went with its process
+
+
 @pytest.fixture
 def forbidden_folder():
     """Not under `tmp_path`, whose parents another user may not even enter."""
