@@ -9,6 +9,7 @@ import click
 from pocketrec.cli.bench_compare import compare
 from pocketrec.cli.bench_grid import grid
 from pocketrec.cli.bench_queries import query_finder, query_options
+from pocketrec.cli.bench_scale import scale
 from pocketrec.cli.exits import ExitCode
 from pocketrec.cli.options import OUTPUT_PATH, bundle_argument, json_option
 from pocketrec.cli.output import emit, emit_json, say
@@ -49,6 +50,7 @@ def command() -> None:
 
 
 command.add_command(compare)
+command.add_command(scale)
 command.add_command(grid)
 
 
