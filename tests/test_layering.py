@@ -19,13 +19,15 @@ class Layer:
 
     `lazy` names may be imported inside a function only (or for type checking): they are heavy, or
     belong to an extra. Each comes with the folders of the package that may do so; none is all.
-    `third_party` None means that any package of an extra may be imported.
+    `third_party` None means that any package of an extra may be imported. `extras` names folders
+    that are an extra by themselves, and what they may import besides.
     """
 
     folder: str
     own: frozenset[str] = frozenset()
     third_party: frozenset[str] | None = frozenset()
     lazy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 LAYERS = {
@@ -45,6 +47,9 @@ LAYERS = {
             "pocketrec_bench": ("cli",),
             "onnxruntime": ("cli",),
             "sqlcipher3": ("events",),
+        },
+        extras={
+            "server": frozenset({"fastapi", "starlette", "uvicorn", "prometheus_client"}),
         },
     ),
 }
@@ -180,7 +185,10 @@ def _refusal(package: str, layer: Layer, found: Import, part: str) -> str:
         return "may only be imported inside a function" + (f" under {where}" if where else "")
     if name in LAYERS:
         return f"is not below {package}"
-    if layer.third_party is not None and name not in layer.third_party:
+    allowed = (
+        None if layer.third_party is None else layer.third_party | layer.extras.get(part, set())
+    )
+    if allowed is not None and name not in allowed:
         return f"is not a package that {package} may use"
     return ""
 
@@ -253,6 +261,7 @@ def _plant(root: Path, file: str, text: str) -> None:
         ("distill/pocketrec_distill/a.py", "import pocketrec.cli\n", "is not below"),
         ("benchmarks/pocketrec_bench/a.py", "import pocketrec_distill\n", "is not below"),
         ("sdk/pocketrec/cli/a.py", "import pocketrec_distill.data\n", "inside a function under"),
+        ("sdk/pocketrec/cli/a.py", "import fastapi\n", "fastapi is not a package that pocketrec"),
         (
             "sdk/pocketrec/client.py",
             "def f():\n    import pocketrec_distill\n",
@@ -281,6 +290,7 @@ def test_a_planted_import_is_found(tmp_path: Path, file: str, text: str, expecte
             "runtime/pocketrec_runtime/a.py",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import onnxruntime\n",
         ),
+        ("sdk/pocketrec/server/a.py", "import fastapi\n"),
         ("sdk/pocketrec/cli/commands/a.py", "def f():\n    import pocketrec_distill.config\n"),
         ("distill/pocketrec_distill/a.py", "import torch\nfrom pocketrec_runtime import Engine\n"),
     ],

@@ -53,6 +53,7 @@ class LazyGroup(click.Group):
         "tune",
         "export-ort",
         "bench",
+        "serve",
         "doctor",
         "completion",
     )

@@ -1,0 +1,174 @@
+"""`pocketrec serve`: the full teacher, or a bundle, behind HTTP."""
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pocketrec.cli.extras import require_extra
+from pocketrec.cli.output import say
+from pocketrec.cli.threads import let_threads_sleep
+from pocketrec_runtime import Engine
+from pocketrec_runtime.bundle import strict_json
+from pocketrec_runtime.bundle.reader import sealed_manifest
+from pocketrec_runtime.bundle.source import DirectorySource
+from pocketrec_runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from pocketrec.server import RankingModel, Tokens
+
+_LIMITS = {
+    "max_batch": "Histories of one run of the model, at most.",
+    "max_wait_ms": "How long an idle model waits for a batch to fill.",
+    "max_queue": "Requests that wait, at most; one more is answered 429.",
+    "deadline_ms": "Longest time from a request to its answer.",
+}
+
+
+@click.command("serve", short_help="Serve a teacher or a bundle over HTTP.")
+@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any."
+)
+@click.option("--token-env", metavar="NAME", help="Environment variable that holds the tokens.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File that holds them, one a line.",
+)
+@click.option("--no-token", is_flag=True, help="Answer everybody, also from other machines.")
+@click.option(
+    "--max-batch",
+    type=click.IntRange(1, 64),
+    default=32,
+    show_default=True,
+    help=_LIMITS["max_batch"],
+)
+@click.option(
+    "--max-wait-ms",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help=_LIMITS["max_wait_ms"],
+)
+@click.option(
+    "--max-queue",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help=_LIMITS["max_queue"],
+)
+@click.option(
+    "--deadline-ms",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help=_LIMITS["deadline_ms"],
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of one run of the model.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Numbers of a teacher's towers.",
+)
+@click.option(
+    "--histories",
+    type=click.IntRange(min=64),
+    default=512,
+    show_default=True,
+    help="Histories whose keys and values a teacher keeps.",
+)
+@click.option(
+    "--window",
+    type=click.Choice(["newest", "anchored"]),
+    default="newest",
+    show_default=True,
+    help="What a teacher reads of a history longer than its window; see docs/server.md.",
+)
+def command(
+    *,
+    model: Path,
+    host: str,
+    port: int,
+    token_env: str | None,
+    token_file: Path | None,
+    no_token: bool,
+    max_batch: int,
+    max_wait_ms: float,
+    max_queue: int,
+    deadline_ms: int,
+    threads: int | None,
+    precision: Any,
+    histories: int,
+    window: Any,
+) -> None:
+    """Answer /v1/recommend, /v1/score and /v1/items from MODEL until it is told to stop.
+
+    MODEL is a folder that pocketrec distill --teacher-out wrote, which needs the extra distill, or
+    a bundle. /healthz, /readyz, /metrics and /openapi.json need no token. Without a token only this
+    machine is served, unless --no-token says otherwise. SIGTERM finishes what is in flight.
+    """
+    require_extra("server")
+    let_threads_sleep()
+    from pocketrec.server import ServerSettings, serve
+
+    settings = ServerSettings(max_batch, max_wait_ms, max_queue, deadline_ms)
+    tokens = _tokens(token_env, token_file, host, no_token=no_token)
+    opened = _opened(model, threads, precision, histories, window)
+    serve(
+        opened,
+        host=host,
+        port=port,
+        settings=settings,
+        tokens=tokens,
+        listening=lambda url: say(f"Serving {opened.fingerprint[:16]} at {url}"),
+    )
+
+
+def _tokens(name: str | None, file: Path | None, host: str, *, no_token: bool) -> "Tokens":
+    from pocketrec.server import Tokens
+
+    if (name is not None) + (file is not None) + no_token > 1:
+        raise InputError("give one of --token-env, --token-file and --no-token")
+    if name is not None:
+        return Tokens.from_environment(name)
+    if file is not None:
+        return Tokens.from_file(file)
+    if not (no_token or _is_loopback(host)):
+        raise InputError(
+            f"--host {host} lets other machines ask; give --token-env or --token-file, or say "
+            "--no-token"
+        )
+    return Tokens()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _opened(
+    path: Path, threads: int | None, precision: Any, histories: int, window: Any
+) -> "RankingModel":
+    from pocketrec.server import BundleModel
+
+    if not _is_teacher(path):
+        return BundleModel(Engine.open(path, threads=threads or 1))
+    require_extra("distill")
+    from pocketrec_distill.serving import ServingSettings, open_teacher
+
+    return open_teacher(path, ServingSettings(precision, histories, window, threads=threads or 0))
+
+
+def _is_teacher(path: Path) -> bool:
+    """Whether a folder's manifest names the teacher format; a bundle's reader judges the rest."""
+    if not path.is_dir():
+        return False
+    values = strict_json.parse(sealed_manifest(DirectorySource(path)), "manifest.json")
+    return isinstance(values, dict) and values.get("format") == "pocketrec-teacher"
