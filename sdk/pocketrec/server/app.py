@@ -151,7 +151,7 @@ def _catalogue(service: Service) -> APIRouter:
     )
     async def items(
         request: Request,
-        ids: Annotated[str | None, Query(max_length=8_000)] = None,
+        ids: Annotated[str | None, Query(max_length=2_000)] = None,
         offset: Annotated[int, Query(ge=0, le=MAX_ITEMS)] = 0,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> Response:

@@ -33,7 +33,7 @@ class ServerSettings:
     body_timeout_ms: int = 5_000
     connection_timeout_ms: int = 30_000
     max_connections: int = 1_024
-    max_head_bytes: int = 16 * 1024
+    max_head_bytes: int = 32 * 1024
     shutdown_timeout_ms: int = 10_000
 
     def __post_init__(self) -> None:
