@@ -9,7 +9,6 @@ _ID = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[^\\x00]
 _HISTORY = {
     "type": "array",
     "items": _ID,
-    "maxItems": 1_000,
     "description": "Item ids, oldest first; unknown ones are skipped.",
 }
 _UNIQUE = {"type": "array", "items": _ID, "uniqueItems": True}
@@ -28,7 +27,7 @@ RECOMMEND = {
     "properties": {
         "history": _HISTORY,
         "k": {"type": "integer", "minimum": 1, "maximum": MAX_K},
-        "deny": {**_UNIQUE, "maxItems": 1_000},
+        "deny": _UNIQUE,
     },
     "required": ["history", "k"],
     "additionalProperties": False,

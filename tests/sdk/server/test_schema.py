@@ -47,7 +47,7 @@ def test_the_server_is_what_its_document_says(
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=20,
+        max_examples=15,
         deadline=None,
         derandomize=True,
         database=None,
@@ -57,7 +57,11 @@ def test_the_server_is_what_its_document_says(
     def ask(case: schemathesis.Case) -> None:
         # JSON Schema takes 7.0 for an integer; the wire format, as Python, does not.
         assume(not (isinstance(case.body, dict) and isinstance(case.body.get("k"), float)))
-        statuses.append(case.call_and_validate(base_url=ring.url).status_code)
+        answer = case.call(base_url=ring.url)
+        statuses.append(answer.status_code)
+        # A thousand ids too many may also be too many bytes, which is no word of JSON Schema.
+        if answer.status_code != 413:
+            case.validate_response(answer)
 
     ask()
     assert len(statuses) >= 10
