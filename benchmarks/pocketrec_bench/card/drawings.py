@@ -10,6 +10,7 @@ from pocketrec_runtime.page import (
     Point,
     Scale,
     element,
+    join,
     linear_scale,
     pareto_front,
     scatter,
@@ -103,7 +104,7 @@ def pareto(kinds: Sequence[Kind]) -> Markup:
         _pareto(measured, [kind.first.memory.resident_bytes / 1e6 for kind in measured],
                 "resident memory, MB", "Quality and memory"),
     ]  # fmt: skip
-    return element("div", *figures)
+    return join(*figures)
 
 
 def _pareto(kinds: Sequence[Kind], costs: Sequence[float], cost: str, title: str) -> Markup:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
-from statistics import median
 from time import perf_counter_ns
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_bench.figures import nearest_rank
 from pocketrec_bench.grid.catalogues import drawn_vectors, named
 from pocketrec_bench.queries import drawn
 from pocketrec_runtime import Engine, StateStore, quantize_rows
@@ -21,7 +21,7 @@ from pocketrec_runtime.towers import RunSettings
 
 K = 10
 _QUERIES = 16
-_CALLS, _MOST, _TURN_NS = 3, 200, 20_000_000
+_CALLS, _MOST, _TURN_NS = 5, 200, 20_000_000
 _USER_EVENTS, _STORE_BYTES = 20, 2**31
 
 
@@ -132,10 +132,11 @@ def _scan_next(scan: Scan, vectors: Iterator[NDArray[np.float32]]) -> None:
 
 
 def _in_turns(calls: Sequence[Callable[[], object]], rounds: int) -> tuple[tuple[float, ...], ...]:
-    """Median seconds of each call in each round; every size has its turn in every round.
+    """Lower quartile of the seconds of each call, by round; every size has its turn in every round.
 
-    In a turn a call runs until 20 ms are over, three times at least, and once before that to bring
-    its data back into the caches.
+    In a turn a call runs until 20 ms are over, five times at least, and once before that to bring
+    its data back into the caches. Neighbours on the machine only ever slow a call down, long ones
+    more than short ones, which would bend the law; a fastest call would be a lucky user.
     """
     found = []
     for number in range(rounds + 1):
@@ -147,7 +148,7 @@ def _in_turns(calls: Sequence[Callable[[], object]], rounds: int) -> tuple[tuple
                 begun = perf_counter_ns()
                 call()
                 times.append((perf_counter_ns() - begun) / 1e9)
-            row.append(median(times))
+            row.append(nearest_rank(sorted(times), 0.25))
         if number:  # the first round warms up
             found.append(tuple(row))
     return tuple(found)

@@ -64,7 +64,7 @@ def render_scale(report: ScaleReport, device: DeviceCard) -> str:
     main = element(
         "main",
         _laws(report),
-        section("Curves", note, element("div", *map(_curve, report.axes), class_="figures")),
+        section("Curves", note, *map(_curve, report.axes)),
         _checks(report),
         _predictions(report),
     )
@@ -72,22 +72,21 @@ def render_scale(report: ScaleReport, device: DeviceCard) -> str:
 
 
 def _laws(report: ScaleReport) -> Markup:
-    head = ["Grows", "measured from", "to", "fixed", "each", "slope", "line off by", "bends at"]
+    head = ["Grows", "measured", "fixed", "each", "slope", "line off by", "bends at"]
     rows = []
     for each in report.axes:
         fit = each.fit
         bend = (
             "no"
             if fit.bend is None
-            else f"{fit.bend.size:,}: {duration(fit.bend.before)} to {duration(fit.bend.after)}"
+            else f"{_count(fit.bend.size)}, to {duration(fit.bend.after)} each"
         )
         if fit.bend is not None and each.name == "items":
             bend += f", {size(fit.bend.size * each.bytes_each)} of rows"
         rows.append(
             row(
                 each.name,
-                f"{each.sizes[0]:,}",
-                f"{each.sizes[-1]:,}",
+                f"{_count(each.sizes[0])} to {_count(each.sizes[-1])}",
                 duration(max(fit.fixed.value, 0.0)),
                 duration(max(fit.each.value, 0.0)),
                 f"{fit.slope.value:.2f} ({fit.slope.low:.2f} to {fit.slope.high:.2f})",
