@@ -25,8 +25,8 @@ from pocketrec.events.keeping import (
 )
 from pocketrec.events.quarantine import remove_quarantined
 from pocketrec.events.settings import EventStoreSettings
-from pocketrec_runtime import StateStore
 from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.store.record import user_digest
 
 PLAIN_NAME = "events.sqlite"
 ENCRYPTED_NAME = "events.sqlcipher"
@@ -152,17 +152,23 @@ class EventStore:
             for e, place in zip(events, places, strict=True)
         ]
 
-    def events(self, user: str | None = None) -> list[Event]:
+    def events(self, user: str | None = None, *, after: int = 0) -> list[Event]:
         """The events of a user, or of all, in the order of recording.
+
+        Args:
+            user: Whose; None is everybody's.
+            after: Only events whose place is behind this one.
 
         Raises:
             InputError: The user is no storable text.
             EventStoreError: The store cannot be read.
         """
+        where: str = "sequence > ?"
+        values: list[str | int] = [after]
         if user is not None:
             check_text("user", user)
-        where, values = ("", ()) if user is None else (" WHERE user = ?", (user,))
-        query = f"{_SELECT}{where} ORDER BY sequence"
+            where, values = f"user = ? AND {where}", [user, after]
+        query = f"{_SELECT} WHERE {where} ORDER BY sequence"
         rows = self._database.read(lambda connection: connection.execute(query, values).fetchall())
         return [Event(*row) for row in rows]
 
@@ -220,7 +226,6 @@ class EventStore:
         Raises:
             InputError: The user is no storable text.
             EventStoreError: Something of it may be left; the message says what.
-            StateError: The state file could not be removed.
         """
         check_text("user", user)
 
@@ -229,15 +234,16 @@ class EventStore:
             return connection.execute("DELETE FROM events WHERE user = ?", (user,)).rowcount
 
         removed = self._database.write(delete)
-        if self.states_folder.exists():
-            StateStore(self.states_folder).forget(user)
         scrub(self._database)
         try:
             remove_quarantined(self._database.path)
+            # States, and what a process that was killed left of writing one.
+            for file in self.states_folder.glob(f"*{user_digest(user)}*"):
+                file.unlink(missing_ok=True)
         except OSError as error:
             raise EventStoreError(
-                f"a damaged file in {self._folder} could not be removed ({error}); it may hold "
-                "events of the user: delete it"
+                f"a file in {self._folder} could not be removed ({error}); it may hold something "
+                "of the user: delete it"
             ) from error
         return removed
 

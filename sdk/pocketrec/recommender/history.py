@@ -51,11 +51,12 @@ class UserHistory:
     shown: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
-def history_of(events: Iterable[Event], kinds: EventKinds) -> UserHistory:
-    """The history that events come to, in their order."""
-    items: list[str] = []
-    disliked: set[str] = set()
-    shown: dict[str, tuple[float, ...]] = {}
+def history_of(
+    events: Iterable[Event], kinds: EventKinds, before: UserHistory | None = None
+) -> UserHistory:
+    """The history that events come to, in their order, after what came before them."""
+    before = UserHistory() if before is None else before
+    items, disliked, shown = list(before.items), set(before.disliked), dict(before.shown)
     for event in events:
         if event.event in kinds.impressions:
             shown[event.item] = (*shown.get(event.item, ()), event.time_s)

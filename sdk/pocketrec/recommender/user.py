@@ -13,7 +13,7 @@ from pocketrec_runtime.answers import answer_source, ranked_items
 from pocketrec_runtime.lookup import Filters, drop_retired, resolve
 
 if TYPE_CHECKING:
-    from pocketrec.recommender.recommender import Recommender
+    from pocketrec.recommender.core import Core
     from pocketrec.recommender.view import UserView
 
 
@@ -21,16 +21,16 @@ class User:
     """One user, by the app's own name for them. Holds nothing: all of it stands in the store.
 
     Args:
-        recommender: Whose user.
+        core: The recommender's own.
         user_id: The name.
 
     Raises:
         InputError: The name is no storable text, see `Event`.
     """
 
-    def __init__(self, recommender: "Recommender", user_id: str) -> None:
+    def __init__(self, core: "Core", user_id: str) -> None:
         check_text("user", user_id)
-        self._recommender = recommender
+        self._core = core
         self._id = user_id
 
     @property
@@ -41,8 +41,7 @@ class User:
     @property
     def history(self) -> UserHistory:
         """What the user's events come to: items taken and items not wanted."""
-        recommender = self._recommender
-        return history_of(recommender.store.events(self._id), recommender.kinds)
+        return self._core.history(self._id).history
 
     def record(self, item: str, event: str = "click", time_s: float | None = None) -> Event:
         """Keeps one event; the next answer knows it, and it outlives the process from now on.
@@ -56,7 +55,7 @@ class User:
             InputError: A value cannot be stored, see `Event`.
             EventStoreError: It was not kept.
         """
-        return self._recommender.store.record(self._id, item, event, time_s)
+        return self._core.store.record(self._id, item, event, time_s)
 
     def recommend(
         self,
@@ -83,8 +82,8 @@ class User:
             InputError: k, the deadline or a column is out of bounds.
             EventStoreError: The store cannot be read.
         """
-        deadline = self._recommender.deadline(deadline_ms)
-        view = self._recommender.view(self._id)
+        deadline = self._core.deadline(deadline_ms)
+        view = self._core.view(self._id)
         exclude = view.disliked if include_seen else view.disliked | frozenset(view.known)
         answer = view.engine.rank(
             view.vector,
@@ -97,7 +96,7 @@ class User:
         )
         if deadline is None or rules is not None or include_seen:
             return answer
-        return self._recommender.improved(view, k, answer, deadline, filters=filters)
+        return self._core.improved(view, k, answer, deadline, filters)
 
     def score(self, candidates: Sequence[str]) -> Scores:
         """Scores of candidates for the user, in the order given, on the scale of `recommend`.
@@ -106,7 +105,7 @@ class User:
             InputError: A candidate is no string.
             EventStoreError: The store cannot be read.
         """
-        view = self._recommender.view(self._id)
+        view = self._core.view(self._id)
         engine, catalogue = view.engine, view.engine.catalogue
         wanted, unknown = drop_retired(catalogue, *resolve(catalogue, candidates, "candidates"))
         indices = np.array(wanted, np.int64)
@@ -130,7 +129,8 @@ class User:
             InputError: The catalogue does not hold the item, or top is below 0.
             EventStoreError: The store cannot be read.
         """
-        return self._recommender.engine.explain(self.history.items, item, top=top)
+        read = self._core.history(self._id)
+        return read.engine.explain(read.history.items, item, top=top)
 
     def export(self) -> dict[str, Any]:
         """All that is kept of the user, as JSON values: every event, and what they come to.
@@ -138,8 +138,8 @@ class User:
         Raises:
             EventStoreError: The store cannot be read.
         """
-        events = self._recommender.store.events(self._id)
-        history = history_of(events, self._recommender.kinds)
+        events = self._core.store.events(self._id)
+        history = history_of(events, self._core.kinds)
         return {
             "schema": "pocketrec.user/1",
             "user": self._id,
@@ -160,9 +160,7 @@ class User:
         Raises:
             EventStoreError, StateError: Something may be left; call it again, it goes on.
         """
-        return self._recommender.erase(self._id)
+        return self._core.erase(self._id)
 
     def _context(self, view: "UserView") -> RuleContext:
-        return RuleContext(
-            history=view.known, shown=view.history.shown, now_s=self._recommender.now_s()
-        )
+        return RuleContext(history=view.known, shown=view.history.shown, now_s=self._core.clock())

@@ -88,7 +88,11 @@ def test_states_of_the_user_go_too(tmp_path, tiny_bundle) -> None:
             for user in ("Ada", "Bob"):
                 states.follow(engine, user, [0])
         assert len(list(store.states_folder.glob("*.state"))) == 2
+        # What a process that is killed while it writes a state leaves behind.
+        for path in list(store.states_folder.glob("*.state")):
+            path.with_name(f".{path.name}.tmp-0a1b2c3d").write_bytes(path.read_bytes())
         store.erase("Ada")
+        assert len(list(store.states_folder.iterdir())) == 2
         assert len(list(store.states_folder.glob("*.state"))) == 1
         left = StateStore(store.states_folder)
         left.follow(engine, "Bob", [0])

@@ -90,7 +90,7 @@ def test_a_text_is_read_by_the_item_tower_once(tmp_path) -> None:
         assert np.abs(found - expected).max() <= np.abs(expected).max() / 127
     with Recommender.open(RINGS, store=tmp_path) as again:
         assert again.engine.catalogue.index_of("new ring") == index
-        assert again._texts.encoded == 0
+        assert again._core._texts.encoded == 0
         user = again.user("Ada")
         user.record("new ring")
         assert user.recommend(3).source == "device"

@@ -56,5 +56,9 @@ def test_no_method_is_forgotten(plain, awaited) -> None:
         for name, member in inspect.getmembers(plain, inspect.isroutine)
         if not name.startswith("_")
     }
-    inner = {"view", "deadline", "improved", "now_s", "erase"} if plain is Recommender else set()
+    inner = (
+        {"view", "deadline", "improved", "now_s", "erase", "history"}
+        if plain is Recommender
+        else set()
+    )
     assert own - inner <= set(dir(awaited))
