@@ -50,7 +50,8 @@ def sustained(kinds: Sequence[Kind]) -> Markup:
     """Median and 90th percentile of each stretch over the time of the load."""
     lines = []
     for kind in kinds:
-        slices = kind.first.slices
+        # The end of the load cuts the last stretch short.
+        slices = kind.first.slices[:-1] or kind.first.slices
         lines.append(Line(kind.label, [(each.start_s, each.p50_s * 1e3) for each in slices]))
         tail = [(each.start_s, each.p90_s * 1e3) for each in slices]
         lines.append(Line(kind.label, tail, faint=True))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pocketrec_bench.card.document import Card
 from pocketrec_bench.results import Result
 
+#: What tells kinds of runs apart, what readers look for first.
 _PARTS = (
-    "scenario", "division", "backend", "weights", "rows", "cache", "threads", "history_events",
-    "samples_per_query",
+    "scenario", "division", "weights", "backend", "threads", "rows", "cache", "history_events",
+    "samples_per_query", "k", "target_qps", "seconds",
 )  # fmt: skip
 
 
@@ -36,13 +37,8 @@ def kinds_of(card: Card) -> list[Kind]:
     groups: dict[tuple[object, ...], list[Result]] = {}
     for result in card.results:
         groups.setdefault((result.settings, result.subject), []).append(result)
-    firsts = [runs[0] for runs in groups.values()]
-    parts = [part for part in _PARTS if len({_part(first, part) for first in firsts}) > 1]
-    several = len({first.subject.fingerprint for first in firsts}) > 1
-    return [
-        Kind(_label(first, parts, with_name=several), tuple(runs))
-        for first, runs in zip(firsts, groups.values(), strict=True)
-    ]
+    labels = _labels([runs[0] for runs in groups.values()])
+    return [Kind(label, tuple(runs)) for label, runs in zip(labels, groups.values(), strict=True)]
 
 
 def duration(seconds: float | None) -> str:
@@ -72,14 +68,25 @@ def size(size_bytes: float | None) -> str:
     return f"{size_bytes:.0f} B"
 
 
-def _part(result: Result, name: str) -> object:
-    return getattr(result.settings, name)
+def _labels(firsts: Sequence[Result]) -> list[str]:
+    """The fewest words that tell the runs apart; a bundle's name where settings do not."""
+    found: list[list[str]] = [[] for _ in firsts]
+    for part in (*_PARTS, "name"):
+        words = [_word(result, part) for result in firsts]
+        longer = [[*label, word] for label, word in zip(found, words, strict=True)]
+        if len(set(map(tuple, longer))) > len(set(map(tuple, found))):
+            found = longer
+    settings = firsts[0].settings
+    plain = f"{settings.division}, {settings.scenario}"
+    return [" ".join(words) or plain for words in found]
 
 
-def _label(result: Result, parts: Sequence[str], *, with_name: bool) -> str:
-    words = [result.subject.name] if with_name else []
-    for part in parts:
-        value = _part(result, part)
-        unit = {"threads": " threads", "history_events": " events"}.get(part, "")
-        words.append(f"{value}{unit}")
-    return " ".join(words) or f"{result.settings.division}, {result.settings.scenario}"
+def _word(result: Result, part: str) -> str:
+    if part == "name":
+        return result.subject.name
+    value = getattr(result.settings, part)
+    unit = {
+        "threads": " threads", "history_events": " events", "samples_per_query": " at once",
+        "target_qps": " a second", "seconds": " s",
+    }.get(part, "")  # fmt: skip
+    return f"k={value}" if part == "k" else f"{value}{unit}"

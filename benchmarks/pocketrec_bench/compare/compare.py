@@ -164,12 +164,14 @@ def _interval(metric: Metric, pair: Pair, sides: list[list[float]], seed: int) -
 
 
 def _stretches(metric: Metric, result: Result) -> list[float]:
-    """The figure of each stretch that a result keeps; none for p99, which they do not have."""
-    if metric == "p50":
-        return [each.p50_s for each in result.slices if each.p50_s > 0]
-    if metric == "p90":
-        return [each.p90_s for each in result.slices if each.p90_s > 0]
-    if metric == "throughput":
-        # The last stretch is cut short by the end of the load.
-        return [1 / each.count for each in result.slices[:-1] if each.count > 0]
-    return []
+    """The figure of each stretch that a result keeps; none for p99, which they do not have.
+
+    The last stretch is cut short by the end of the load, and is left out.
+    """
+    whole = result.slices[:-1]
+    figures = {
+        "p50": [each.p50_s for each in whole],
+        "p90": [each.p90_s for each in whole],
+        "throughput": [1 / each.count for each in whole if each.count > 0],
+    }
+    return [value for value in figures.get(metric, []) if value > 0]

@@ -95,7 +95,7 @@ def _marks(
     for point in points:
         x, y = _x(across, point.cost), _y(up, point.value)
         length = _LETTER * len(point.label)
-        to_left = x + 6 + length > WIDTH - _RIGHT
+        to_left = x + 6 + length > WIDTH - _RIGHT and x - 6 - length > _LEFT
         start = x - 6 - length if to_left else x + 6
         at = y - 5
         while any(

@@ -118,6 +118,17 @@ def test_replicates_are_told_from_kinds(result: Result) -> None:
     assert [kind.label for kind in kinds_of(_card(result))] == ["cached, single-stream"]
 
 
+def test_labels_are_the_fewest_words_that_tell_apart(result: Result) -> None:
+    """Weights tell the backends apart here, so that the backend is not named."""
+    other = replace(result, subject=replace(result.subject, name="b.bundle", fingerprint="cd" * 32))
+    llama = _with(result, backend="llama", weights="Q8_0")
+    runs = (result, _with(result, division="uncached"), llama)
+    assert [kind.label for kind in kinds_of(_card(*runs))] == [
+        "cached float32", "uncached float32", "cached Q8_0",
+    ]  # fmt: skip
+    assert [kind.label for kind in kinds_of(_card(result, other))] == ["films.bundle", "b.bundle"]
+
+
 def test_a_load_without_time_or_spread_is_drawn(result: Result) -> None:
     [first, *_] = result.slices
     flat = replace(result, latency=Latency.of([0.0]), slices=(first,))
