@@ -16,7 +16,7 @@ class EventStoreSettings:
         ttl_days: How long an event is kept, in days of the store's own clock, which a wrong wall
             clock does not move (see `clock.StoreClock`); None keeps events.
         max_bytes: Size of the file above which the oldest events go, at least 256 KiB. SQLite's
-            log beside it takes up to 4 MiB more.
+            log beside it takes up to 8 MiB more.
         busy_timeout_ms: How long a call waits for another process before `EventStoreBusyError`.
         power_safe: Whether a recorded event also survives a power cut: every record then waits
             for the disk. Without, it survives the death of the process, and a power cut may take
