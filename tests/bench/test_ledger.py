@@ -1,9 +1,11 @@
 """Files of results only grow: whole lines, from several processes at once, and nothing odd."""
 
+import fcntl
 import os
 import resource
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +99,28 @@ def test_several_processes_append_at_once(card: Card, tmp_path: Path) -> None:
     assert [process.wait(60) for process in running] == [0, 0, 0]
     commits = sorted(int(found.build.commit) for found in read_ledger(path))
     assert commits == [100 * worker + number for worker in range(3) for number in range(8)]
+
+
+def test_a_process_waits_for_another_that_has_the_file(card: Card, tmp_path: Path) -> None:
+    """The other writes the very card; who waited for it sees that, and appends nothing."""
+    path, text = tmp_path / "r.jsonl", tmp_path / "card.json"
+    text.write_text(card_to_json(card))
+    folders = ("runtime", "benchmarks")
+    environment = {**os.environ, "PYTHONPATH": ":".join(str(ROOT / name) for name in folders)}
+    announced = _APPENDER.replace("for text", "print('ready', flush=True)\nfor text")
+    append_to_ledger(tmp_path / "other.jsonl", [card])
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        command = [sys.executable, "-c", announced, str(path), str(text)]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.3)  # without a lock it would append now
+            file.write((tmp_path / "other.jsonl").read_bytes())
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_UN)
+            assert process.wait(60) == 0
+    assert read_ledger(path) == [card]
 
 
 _FULL = """

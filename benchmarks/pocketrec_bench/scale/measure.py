@@ -114,7 +114,7 @@ def roofline_of(items: AxisResult, device: DeviceCard, read_bytes_s_: float) -> 
     large = _last_cache(device)
     coarse = [n for n, size in enumerate(sizes) if size >= _COARSE_FROM] or list(range(len(sizes)))
     inside = [n for n in coarse if sizes[n] * items.bytes_each <= large / 2] or coarse[:2]
-    outside = [n for n in coarse if sizes[n] * items.bytes_each >= 2 * large]
+    outside = [n for n in coarse if sizes[n] * items.bytes_each >= 1.5 * large]
     fixed, compute = relative_line([sizes[n] for n in inside], [costs[n] for n in inside])
     share = 1.0
     if outside:
