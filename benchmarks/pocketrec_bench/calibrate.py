@@ -1,5 +1,6 @@
 """From a plan to a load: how long a query takes here, and whether the plan can become valid."""
 
+import math
 from time import perf_counter_ns
 
 from pocketrec_bench.errors import InvalidRunError
@@ -11,6 +12,9 @@ from pocketrec_bench.system import System
 
 LONGEST_FACTOR = 10
 """A load is not begun, or is given up, that lasts so many times the seconds asked for."""
+
+SHORTEST_PATIENCE_S = 30.0
+"""But never so early: a quick run on a busy machine may take its time."""
 
 _QUERIES, _WARM = 128, 16
 _SLACK = 0.6
@@ -42,8 +46,13 @@ def load_settings(system: System, queries: Queries, plan: BenchPlan) -> LoadSett
         expected_s=latency.min_s * _SLACK,
         target_qps=target_qps,
         target_latency_s=plan.target_latency_s,
-        longest_s=LONGEST_FACTOR * plan.load_seconds,
+        longest_s=longest_s(plan),
     )
+
+
+def longest_s(plan: BenchPlan) -> float:
+    """When a load is given up."""
+    return max(LONGEST_FACTOR * plan.load_seconds, SHORTEST_PATIENCE_S)
 
 
 def check_time(plan: BenchPlan, latency: Latency) -> None:
@@ -54,12 +63,12 @@ def check_time(plan: BenchPlan, latency: Latency) -> None:
     """
     batch = BATCH if plan.scenario == "offline" else 1
     needed = plan.load_queries / batch * latency.p50_s
-    longest = LONGEST_FACTOR * plan.load_seconds
+    longest = longest_s(plan)
     if needed > longest:
         raise InvalidRunError(
             f"{plan.load_queries} queries of {latency.p50_s:.3g} s take {needed:.0f} s; a load of "
             f"{plan.load_seconds:g} s is given up after {longest:g} s; give "
-            f"--seconds {needed / LONGEST_FACTOR:.0f} or more"
+            f"--seconds {math.ceil(needed / LONGEST_FACTOR)} or more"
         )
 
 

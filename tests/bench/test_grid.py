@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pocketrec_bench.card import Build
+from pocketrec_bench.device import DeviceCard
 from pocketrec_bench.errors import ResultFormatError
 from pocketrec_bench.figures import Latency
 from pocketrec_bench.grid.catalogues import drawn_vectors
@@ -103,12 +105,16 @@ def test_the_recommendation_by_hand() -> None:
 
 
 def test_a_grid_comes_back_whole_and_strictly() -> None:
-    grid = Grid("2026-03-01T12:00:00Z", (_point(0.3, 1.0, 9),), 0, "the only one")
+    build, device = Build("0.1.0", "ab" * 20), DeviceCard(cpu="Cortex-A72", architecture="arm64")
+    points = (_point(0.3, 1.0, 9),)
+    grid = Grid(build, device, "2026-03-01T12:00:00Z", points, 0, "the only one")
     assert grid_from_json(grid_to_json(grid)) == grid
     with pytest.raises(ResultFormatError, match="recommended is 1 of 1"):
         grid_from_json(grid_to_json(grid).replace('"recommended": 0', '"recommended": 1'))
     with pytest.raises(ResultFormatError, match=r"is no pocketrec\.bench_grid/1"):
         grid_from_json("{}")
+    with pytest.raises(ResultFormatError, match="fingerprint"):
+        grid_from_json(grid_to_json(grid).replace("Cortex-A72", "Cortex-A73"))
 
 
 @pytest.mark.parametrize(

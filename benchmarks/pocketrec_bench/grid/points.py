@@ -1,8 +1,10 @@
 """What a grid measured, point by point."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from pocketrec_bench.card import Build
+from pocketrec_bench.device import DeviceCard, device_from_dict
 from pocketrec_bench.errors import ResultFormatError
 from pocketrec_bench.figures import Latency
 from pocketrec_bench.records import dump, from_values, parse, to_values
@@ -59,12 +61,16 @@ class Grid:
     """A survey: points measured one after the other for a fraction of a second each.
 
     Attributes:
+        build: The pocketrec that was measured.
+        device: The device.
         measured_at: When it began, UTC, ISO 8601.
         points: All of them.
         recommended: Place of the one that is recommended for the bundle's own catalogue.
         why: In words.
     """
 
+    build: Build
+    device: DeviceCard
     measured_at: str
     points: tuple[Point, ...]
     recommended: int
@@ -77,12 +83,20 @@ class Grid:
 
 def grid_document(grid: Grid) -> dict[str, Any]:
     """JSON values of a grid, its schema first."""
-    return {"schema": SCHEMA, **to_values(grid)}
+    return {
+        "schema": SCHEMA,
+        "build": to_values(grid.build),
+        "device": grid.device.as_dict(),
+        "measured_at": grid.measured_at,
+        "points": to_values(grid.points),
+        "recommended": grid.recommended,
+        "why": grid.why,
+    }
 
 
 def grid_to_json(grid: Grid) -> str:
     """A grid as JSON text."""
-    return dump(grid_document(grid), indent=2) + "\n"
+    return dump(grid_document(grid), indent=1) + "\n"
 
 
 def grid_from_json(text: str | bytes, name: str = "grid") -> Grid:
@@ -94,4 +108,25 @@ def grid_from_json(text: str | bytes, name: str = "grid") -> Grid:
     document = parse(text, name)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ResultFormatError(f"{name} is no {SCHEMA}; write it with: pocketrec bench grid")
-    return from_values(Grid, {key: document[key] for key in document if key != "schema"}, name)
+    measured = from_values(
+        _Measured, {key: document[key] for key in document if key not in _APART}, name
+    )
+    try:
+        build = from_values(Build, document.get("build"), f"{name}.build")
+        device = device_from_dict(document.get("device"))
+        return Grid(build, device, *(getattr(measured, each.name) for each in fields(measured)))
+    except ValueError as error:
+        raise ResultFormatError(f"{name}: {error}") from error
+
+
+_APART = ("schema", "build", "device")
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A grid but for build and device, in the order of its fields."""
+
+    measured_at: str
+    points: tuple[Point, ...]
+    recommended: int
+    why: str

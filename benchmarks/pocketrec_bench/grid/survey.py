@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from pocketrec_bench.accuracy import Reference, judge
+from pocketrec_bench.card import this_build
+from pocketrec_bench.device import read_device
 from pocketrec_bench.figures import Accuracy, Latency
 from pocketrec_bench.grid.catalogues import Vectors, drawn_vectors, named
 from pocketrec_bench.grid.front import recommend, with_fronts
@@ -87,7 +89,7 @@ def survey(
                 points += _points(case, plan)
     marked = with_fronts(points)
     recommended, why = recommend(marked)
-    return Grid(measured_at, tuple(marked), recommended, why)
+    return Grid(this_build(), read_device(), measured_at, tuple(marked), recommended, why)
 
 
 def _cases(
