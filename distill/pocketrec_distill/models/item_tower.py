@@ -47,3 +47,9 @@ class ItemTower(nn.Module):
         highest = highest * kept.any(dim=1, keepdim=True).to(hidden.dtype)
         vectors: Tensor = self.head(torch.cat((mean, highest), dim=-1))
         return vectors
+
+    @torch.no_grad()
+    def place(self, scale: float, shift: Tensor) -> None:
+        """Make every vector `scale` times as long and add `shift` (width,), in the head itself."""
+        self.head.weight.mul_(scale)
+        self.head.bias.mul_(scale).add_(shift)

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.export import export_item_tower, quantize_model
+from pocketrec_distill.models.bag_tower import BagTower
 from pocketrec_distill.models.item_tower import ItemTower
 from pocketrec_distill.sources import minilm
+from pocketrec_distill.training.bag_tower import fit_bag_tower
 from pocketrec_distill.training.item_tower import ItemTowerSettings, fit_item_tower
 from pocketrec_distill.training.minilm_tower import fit_minilm_tower
+from pocketrec_distill.training.new_items import LevelOf, unchanged
 from pocketrec_runtime import ItemTowerShape
 from pocketrec_runtime.shape import TokenizerKind
 
@@ -25,20 +28,38 @@ def item_tower_shape(settings: ItemTowerSettings) -> ItemTowerShape:
 
 
 def made_item_tower(
-    texts: Sequence[str], targets: NDArray[np.float32], settings: ItemTowerSettings, seed: int
+    texts: Sequence[str],
+    targets: NDArray[np.float32],
+    settings: ItemTowerSettings,
+    seed: int,
+    level_of: LevelOf = unchanged,
 ) -> tuple[bytes, bytes, dict[str, Any]]:
-    """The item tower's model, its tokenizer, and how well it does on unseen items."""
+    """The item tower's model, its tokenizer, and how well it does on unseen items.
+
+    Args:
+        texts: Item texts.
+        targets: LLM-derived item vectors float32 (items, width).
+        settings: Which tower, and its training.
+        seed: Of every random choice.
+        level_of: Places the vectors of new items among known ones, from items held out.
+    """
     if settings.kind == "minilm":
         model, vocabulary, figures = fit_minilm_tower(
-            texts, targets, minilm(), max_tokens=settings.max_tokens, seed=seed
+            texts,
+            targets,
+            minilm(),
+            max_tokens=settings.max_tokens,
+            seed=seed,
+            level_of=level_of,
         )
         return model, vocabulary, dict(figures)
-    tower, tokenizer, scores = fit_item_tower(texts, targets, settings, seed)
+    fit = fit_bag_tower if settings.kind == "pieces" else fit_item_tower
+    tower, tokenizer, scores = fit(texts, targets, settings, seed, level_of)
     model, precision, cosine = smallest_item_tower(tower)
     return model, tokenizer, {**scores, "precision": precision, "cosine_to_fp32": cosine}
 
 
-def smallest_item_tower(tower: ItemTower) -> tuple[bytes, str, float]:
+def smallest_item_tower(tower: ItemTower | BagTower) -> tuple[bytes, str, float]:
     """The int8 item tower where its vectors stay close to those of fp32, else fp32.
 
     Returns:

@@ -38,8 +38,10 @@ from pocketrec_distill.pipeline.precision import (
     rows_bytes,
     stored_rows,
     trainable,
+    user_vectors,
 )
 from pocketrec_distill.pipeline.students import AnyStudent
+from pocketrec_distill.training.new_items import TOP, Audience
 from pocketrec_runtime import (
     BundleContents,
     Calibration,
@@ -181,7 +183,9 @@ class Shipping:
         def make(folder: Path) -> None:
             with torch.inference_mode():
                 targets = student.items.from_text().numpy()
-            model, tokenizer, figures = made_item_tower(self.data.texts, targets, settings, seed)
+            model, tokenizer, figures = made_item_tower(
+                self.data.texts, targets, settings, seed, self._audience().level
+            )
             more = {"bytes": len(model)}
             (folder / "item_tower.onnx").write_bytes(model)
             (folder / "tokenizer.model").write_bytes(tokenizer)
@@ -189,13 +193,21 @@ class Shipping:
                 json.dumps({**figures, **more}) + "\n", encoding="utf-8"
             )
 
-        key = {**self.key, "item_tower": asdict(settings)}
+        key = {**self.key, "item_tower": asdict(settings), "placed_among": TOP}
         folder = self.models.run.stage("item-tower", key, make)
         return (
             (folder / "item_tower.onnx").read_bytes(),
             (folder / "tokenizer.model").read_bytes(),
             json.loads((folder / "figures.json").read_text(encoding="utf-8")),
         )
+
+    def _audience(self) -> Audience:
+        """Validation users: what they are shown places new items among known ones."""
+        student, queries = self.models.student, self.models.choices
+        with torch.inference_mode():
+            table = student.item_vectors().numpy()
+        users = user_vectors(student, queries.histories, self.models.window)
+        return Audience(users, table, queries.histories, queries.targets)
 
     def shipped(self, variant: Variant) -> BundleContents:
         """The chosen variant with item tower, calibration and golden queries."""

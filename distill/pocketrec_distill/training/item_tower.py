@@ -16,6 +16,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.item_tower import PADDING_TOKEN, ItemTower
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.progress import progress
+from pocketrec_distill.training.new_items import LevelOf, unchanged
 
 # Words are dropped at random while training: a new item never has just the text of an old one.
 TOKEN_DROPOUT = 0.1
@@ -23,6 +24,7 @@ HELD_OUT_SHARE = 0.1
 # 256 bytes, padding and unknown stand in every vocabulary.
 _FIXED_TOKENS = 258
 LEAST_VOCABULARY = 300
+KINDS = ("pieces", "sentencepiece", "minilm")
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class ItemTowerSettings:
     """The on-device item tower and its training.
 
     Attributes:
-        kind: "sentencepiece", a tiny encoder trained here, or "minilm": the published encoder of 22
-            million weights with a projection, 23 MB in a bundle; needs `pocketrec[minilm]`, and
-            reads only `max_tokens` below.
+        kind: "pieces", a linear map of the tf-idf of SentencePiece tokens, which reads only
+            `vocabulary` and `max_tokens` below; "sentencepiece", a tiny encoder of the same tokens;
+            or "minilm": the published encoder of 22 million weights with a projection, 23 MB in a
+            bundle; needs `pocketrec[minilm]`, and reads only `max_tokens`.
         vocabulary: Most SentencePiece tokens, at least 300; a small catalogue gets fewer.
         max_tokens: Tokens read of a text.
         width: Width of the encoder; divides by 4.
@@ -42,9 +45,9 @@ class ItemTowerSettings:
         learning_rate: AdamW's highest step size.
     """
 
-    kind: str = "sentencepiece"
-    vocabulary: int = 4000
-    max_tokens: int = 64
+    kind: str = "pieces"
+    vocabulary: int = 8000
+    max_tokens: int = 128
     width: int = 64
     blocks: int = 1
     epochs: int = 30
@@ -52,8 +55,8 @@ class ItemTowerSettings:
     learning_rate: float = 2e-3
 
     def __post_init__(self) -> None:
-        if self.kind not in ("sentencepiece", "minilm"):
-            raise ConfigError(f"[item_tower] kind is {self.kind!r}; choose sentencepiece or minilm")
+        if self.kind not in KINDS:
+            raise ConfigError(f"[item_tower] kind is {self.kind!r}; choose {', '.join(KINDS)}")
         for name, value in vars(self).items():
             if name != "kind" and not value > 0:
                 raise ConfigError(f"[item_tower] {name} is {value}; it must be above 0")
@@ -175,6 +178,7 @@ def fit_item_tower(
     targets: NDArray[np.float32],
     settings: ItemTowerSettings,
     seed: int,
+    level_of: LevelOf = unchanged,
 ) -> tuple[ItemTower, bytes, dict[str, float]]:
     """Distil the item tower, and say how well it does on items that it has not seen.
 
@@ -186,10 +190,11 @@ def fit_item_tower(
         targets: LLM-derived item vectors float32 (items, width).
         settings: See `ItemTowerSettings`.
         seed: Of initial weights, order and held-out items.
+        level_of: Places the vectors of new items among known ones, from the held-out items.
 
     Returns:
         The tower, the SentencePiece model's bytes, and `held_out_cosine`, `train_cosine` (mean
-        cosine to the targets) and `vocabulary`.
+        cosine to the targets), `vocabulary` and `scale` (of the level).
     """
     import sentencepiece
 
@@ -208,15 +213,21 @@ def fit_item_tower(
         _train(tower, [tokens[row] for row in rows], wanted[rows], settings, seed=seed, label=label)
         return tower
 
-    def cosine(tower: ItemTower, rows: NDArray[np.int64]) -> float:
-        found = encode(tower, [tokens[row] for row in rows])
-        return float(functional.cosine_similarity(found, wanted[rows]).mean())
+    def encoded(tower: ItemTower, rows: NDArray[np.int64]) -> Tensor:
+        return encode(tower, [tokens[row] for row in rows])
 
-    measured = cosine(made(kept, "item tower, measured"), held_out)
+    unseen = encoded(made(kept, "item tower, measured"), held_out)
     tower = made(np.sort(order), "item tower")
+    level = level_of(held_out, unseen.numpy())
     figures = {
-        "held_out_cosine": measured,
-        "train_cosine": cosine(tower, order),
+        "held_out_cosine": _mean_cosine(unseen, wanted[held_out]),
+        "train_cosine": _mean_cosine(encoded(tower, order), wanted[order]),
         "vocabulary": tokenizer.get_piece_size(),
+        "scale": level.scale,
     }
+    tower.place(level.scale, torch.from_numpy(level.shift))
     return tower, tokenizer_model, figures
+
+
+def _mean_cosine(found: Tensor, wanted: Tensor) -> float:
+    return float(functional.cosine_similarity(found, wanted).mean())

@@ -18,6 +18,7 @@ from pocketrec_distill.export.encoder import (
     quantize_encoder,
     with_head,
 )
+from pocketrec_distill.training.new_items import LevelOf, unchanged
 from pocketrec_runtime.towers import OnnxItemTower
 
 Floats = NDArray[np.float32]
@@ -43,6 +44,10 @@ class Projection:
         vectors: Floats = pooled @ self.weight + self.bias
         return vectors
 
+    def placed(self, scale: float, shift: Floats) -> "Projection":
+        """The projection whose vectors are `scale` times as long, and `shift` (width,) further."""
+        return Projection(np.float32(scale) * self.weight, np.float32(scale) * self.bias + shift)
+
 
 def fit_projection(pooled: Floats, targets: Floats, strength: float) -> Projection:
     """Ridge regression of item vectors on pooled states; the bias is not penalised.
@@ -67,26 +72,36 @@ def mean_cosine(a: Floats, b: Floats) -> float:
 
 
 def choose_projection(
-    pooled: Floats, targets: Floats, seed: int
+    pooled: Floats, targets: Floats, seed: int, level_of: LevelOf = unchanged
 ) -> tuple[Projection, dict[str, float]]:
-    """The projection of all items, its strength the best for a tenth held out; and its figures."""
+    """The projection of all items, its strength the best for a tenth held out; and its figures.
+
+    That tenth also gives the level of new items, see `LevelOf`.
+    """
     order = np.random.default_rng(seed).permutation(len(pooled))
     out = order[: max(1, int(len(order) * HELD_OUT_SHARE))]
     kept = order[len(out) :] if len(order) > 1 else order
-    found = {
-        strength: mean_cosine(
-            fit_projection(pooled[kept], targets[kept], strength).apply(pooled[out]), targets[out]
-        )
+    unseen = {
+        strength: fit_projection(pooled[kept], targets[kept], strength).apply(pooled[out])
         for strength in STRENGTHS
     }
+    found = {strength: mean_cosine(rows, targets[out]) for strength, rows in unseen.items()}
     best = max(found, key=lambda strength: found[strength])
     projection = fit_projection(pooled, targets, best)
     train = mean_cosine(projection.apply(pooled), targets)
-    return projection, {"held_out_cosine": found[best], "train_cosine": train, "ridge": best}
+    level = level_of(out, unseen[best])
+    figures = {"held_out_cosine": found[best], "train_cosine": train, "ridge": best}
+    return projection.placed(level.scale, level.shift), {**figures, "scale": level.scale}
 
 
 def fit_minilm_tower(
-    texts: Sequence[str], targets: Floats, folder: Path, *, max_tokens: int, seed: int
+    texts: Sequence[str],
+    targets: Floats,
+    folder: Path,
+    *,
+    max_tokens: int,
+    seed: int,
+    level_of: LevelOf = unchanged,
 ) -> tuple[bytes, bytes, dict[str, float | str]]:
     """The item tower, int8 where it stays near fp32, its vocabulary, and how well it does.
 
@@ -96,6 +111,7 @@ def fit_minilm_tower(
         folder: An uncased BERT encoder in Hugging Face's layout, with vocab.txt.
         max_tokens: Tokens read of a text, marks among them; at least 3.
         seed: Of the held-out items.
+        level_of: Places the vectors of new items among known ones, from the held-out items.
 
     Raises:
         MissingExtraError: optimum is not installed.
@@ -105,7 +121,7 @@ def fit_minilm_tower(
         export_encoder(folder, Path(name))
         encoder = Path(name, MODEL_FILE).read_bytes()
     pooled = _encoded(_pooling(encoder), vocabulary, texts, max_tokens)
-    projection, figures = choose_projection(pooled, targets, seed)
+    projection, figures = choose_projection(pooled, targets, seed, level_of)
     fp32 = with_head(encoder, projection.weight, projection.bias)
     int8 = quantize_encoder(fp32, folder / "config.json")
     sample = texts[:256]
