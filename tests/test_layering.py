@@ -49,7 +49,7 @@ LAYERS = {
             "sqlcipher3": ("events",),
         },
         extras={
-            "server": frozenset({"fastapi", "starlette", "uvicorn", "prometheus_client"}),
+            "server": frozenset({"fastapi", "starlette", "uvicorn", "prometheus_client", "ray"}),
         },
     ),
 }

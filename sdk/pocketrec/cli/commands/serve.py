@@ -1,5 +1,6 @@
 """`pocketrec serve`: the full teacher, or a bundle, behind HTTP."""
 
+import functools
 import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from pocketrec_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from pocketrec.server import RankingModel, Tokens
+    from pocketrec.server.ray_serve import Scaling
 
 _LIMITS = {
     "max_batch": "Histories of one run of the model, at most.",
@@ -89,6 +91,14 @@ _LIMITS = {
     show_default=True,
     help="What a teacher reads of a history longer than its window; see docs/server.md.",
 )
+@click.option("--ray", "on_ray", is_flag=True, help="Serve from replicas on a Ray cluster.")
+@click.option(
+    "--replicas",
+    metavar="LEAST,MOST",
+    default="1,4",
+    show_default=True,
+    help="With --ray: replicas, and as many as load may make.",
+)
 def command(
     *,
     model: Path,
@@ -105,12 +115,16 @@ def command(
     precision: Any,
     histories: int,
     window: Any,
+    on_ray: bool,
+    replicas: str,
 ) -> None:
     """Answer /v1/recommend, /v1/score and /v1/items from MODEL until it is told to stop.
 
     MODEL is a folder that pocketrec distill --teacher-out wrote, which needs the extra distill, or
     a bundle. /healthz, /readyz, /metrics and /openapi.json need no token. Without a token only this
     machine is served, unless --no-token says otherwise. SIGTERM finishes what is in flight.
+
+    --ray needs the extra ray. It joins the cluster of RAY_ADDRESS, or starts one on this machine.
     """
     require_extra("server")
     let_threads_sleep()
@@ -118,7 +132,22 @@ def command(
 
     settings = ServerSettings(max_batch, max_wait_ms, max_queue, deadline_ms)
     tokens = _tokens(token_env, token_file, host, no_token=no_token)
-    opened = _opened(model, threads, precision, histories, window)
+    open_model = functools.partial(_opened, model, threads, precision, histories, window)
+    if on_ray:
+        require_extra("ray")
+        from pocketrec.server.ray_serve import serve_on_ray
+
+        serve_on_ray(
+            open_model,
+            host=host,
+            port=port,
+            settings=settings,
+            tokens=tokens,
+            scaling=_scaling(replicas, threads),
+            listening=lambda url: say(f"Serving {model.name} on Ray at {url}"),
+        )
+        return
+    opened = open_model()
     serve(
         opened,
         host=host,
@@ -127,6 +156,15 @@ def command(
         tokens=tokens,
         listening=lambda url: say(f"Serving {opened.fingerprint[:16]} at {url}"),
     )
+
+
+def _scaling(replicas: str, threads: int | None) -> "Scaling":
+    from pocketrec.server.ray_serve import Scaling
+
+    parts = replicas.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"--replicas {replicas!r} is not LEAST,MOST")
+    return Scaling(int(parts[0]), int(parts[1]), cpus=float(threads or 1))
 
 
 def _tokens(name: str | None, file: Path | None, host: str, *, no_token: bool) -> "Tokens":
