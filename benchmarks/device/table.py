@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from pocketrec_bench.card import Card
-from pocketrec_bench.ledger import read_ledger, repeat_command
+from pocketrec_bench.card import Card, repeat_command
+from pocketrec_bench.ledger import read_ledger
 from pocketrec_bench.replicates import agreement
 
 FOLDER = Path(__file__).resolve().parents[1]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pocketrec_bench.card import Build, Card, card_to_json
+from pocketrec_bench.card import Build, Card, card_to_json, repeat_command
 from pocketrec_bench.device import DeviceCard
 from pocketrec_bench.errors import ResultFormatError
-from pocketrec_bench.ledger import append_to_ledger, read_ledger, repeat_command
+from pocketrec_bench.ledger import append_to_ledger, read_ledger
 from pocketrec_bench.results import Result
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -138,3 +138,14 @@ def test_a_replicate_that_fails_gives_its_exit_code(cli, tmp_path) -> None:
     assert outcome.code == 3
     assert "no bundle at" in outcome.err
     assert "replicate 1 measured nothing" in outcome.err
+
+
+def test_the_device_is_printed(cli) -> None:
+    from pocketrec_bench.device import device_from_dict
+
+    document = cli("bench", "device", "--json").json
+    assert document.pop("schema") == "pocketrec.bench_device/1"
+    card = device_from_dict(document)
+    text = cli("bench", "device").out
+    assert card.fingerprint in text
+    assert card.cpu in text

@@ -28,7 +28,7 @@ def render_card(card: Card) -> str:
     main = element(
         "main",
         sections.notice(card),
-        sections.runs(kinds),
+        sections.runs(card, kinds),
         sections.replicates(kinds),
         charts,
         costs,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pocketrec_bench.card.document import Card
+from pocketrec_bench.card.repeat import repeat_command
 from pocketrec_bench.card.words import Kind, duration, number, size
 from pocketrec_bench.replicates import agreement
 from pocketrec_bench.results import Result
@@ -44,7 +45,7 @@ def notice(card: Card) -> Markup:
     )
 
 
-def runs(kinds: Sequence[Kind]) -> Markup:
+def runs(card: Card, kinds: Sequence[Kind]) -> Markup:
     """One row per kind of run: latency, throughput, quality, memory."""
     head = ["Run", "p50", "p90", "p99", "histories/s", "quality", "memory", "disk", "valid"]
     rows = [_run(kind) for kind in kinds]
@@ -56,7 +57,12 @@ def runs(kinds: Sequence[Kind]) -> Markup:
         else f"Rows are named by what differs; all: {first.k} items in an answer"
     )
     drawn = "held-out events" if first.queries_from == "interactions" else "made-up histories"
-    return section("Runs", f"{note}; queries are {drawn}.", table(head, rows, caption="Runs"))
+    again = (repeat_command(Card(card.build, card.device, kind.runs)) for kind in kinds)
+    commands = element("pre", "\n".join(dict.fromkeys(again)))
+    details = element("details", join(element("summary", "Measure again"), commands))
+    return section(
+        "Runs", f"{note}; queries are {drawn}.", table(head, rows, caption="Runs"), details
+    )
 
 
 def replicates(kinds: Sequence[Kind]) -> Markup:

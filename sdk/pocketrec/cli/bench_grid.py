@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @query_options
 @click.option("--seed", type=int, default=7, show_default=True, help="Of everything drawn.")
-@click.option("--out", type=OUTPUT_PATH, help="Folder for grid.json.")
+@click.option("--out", type=OUTPUT_PATH, help="Folder for grid.json and grid.html.")
 @json_option
 def grid(
     *,
@@ -67,6 +67,8 @@ def grid(
     fraction of a second: figures to quote come from `bench run`.
     """
     from pocketrec.cli.benching import grid_text
+    from pocketrec_bench.device import read_device
+    from pocketrec_bench.grid.page import render_grid
     from pocketrec_bench.grid.plan import GridPlan
     from pocketrec_bench.grid.points import grid_document, grid_to_json
     from pocketrec_bench.grid.survey import survey
@@ -85,6 +87,7 @@ def grid(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "grid.json", grid_to_json(found).encode())
+        write_atomically(out / "grid.html", render_grid(found, read_device()).encode())
     if as_json:
         emit_json("bench_grid", grid_document(found))
     else:

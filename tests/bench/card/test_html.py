@@ -116,6 +116,7 @@ def test_replicates_are_told_from_kinds(result: Result) -> None:
     texts = _Page(render_card(card)).texts
     assert any("float32: 2 replicates do not agree" in text for text in texts)
     assert [kind.label for kind in kinds_of(_card(result))] == ["cached, single-stream"]
+    assert "pocketrec bench films.bundle --replicate 2 --interactions TABLE" in "\n".join(texts)
 
 
 def test_labels_are_the_fewest_words_that_tell_apart(result: Result) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from pocketrec.cli.bench_compare import compare
+from pocketrec.cli.bench_device import device
 from pocketrec.cli.bench_grid import grid
 from pocketrec.cli.bench_queries import query_finder, query_options
 from pocketrec.cli.bench_scale import scale
@@ -50,6 +51,7 @@ def command() -> None:
 
 
 command.add_command(compare)
+command.add_command(device)
 command.add_command(scale)
 command.add_command(grid)
 
