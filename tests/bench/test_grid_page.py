@@ -3,6 +3,7 @@
 from dataclasses import replace
 from html.parser import HTMLParser
 
+from pocketrec_bench.card import Build
 from pocketrec_bench.device import DeviceCard
 from pocketrec_bench.figures import Latency
 from pocketrec_bench.grid.front import with_fronts
@@ -33,11 +34,18 @@ def _grid() -> Grid:
     faster = replace(BASE, weights="int8", threads=2, quality=0.11, cached=Latency.of([1e-4]))
     points = [BASE, worse, faster]
     points += [replace(point, items=10_000, own=False) for point in points]
-    return Grid("2026-03-01T12:00:00Z", tuple(with_fronts(points)), 2, "it is the fastest")
+    return Grid(
+        Build("0.1.0", "abc"),
+        DEVICE,
+        "2026-03-01T12:00:00Z",
+        tuple(with_fronts(points)),
+        2,
+        "it is the fastest",
+    )
 
 
 def test_the_front_of_each_catalogue_is_drawn_and_listed() -> None:
-    text = render_grid(_grid(), DEVICE)
+    text = render_grid(_grid())
     found = _Texts(text).found
     assert "Recommended: a.bundle, onnx int8, int8 rows, 2 threads" in found
     assert found.index("1,000 items, history of 50") < found.index("10,000 items, history of 50")
@@ -51,4 +59,4 @@ def test_the_front_of_each_catalogue_is_drawn_and_listed() -> None:
 
 def test_one_catalogue_has_no_chart_over_sizes() -> None:
     grid = replace(_grid(), points=_grid().points[:3])
-    assert render_grid(grid, DEVICE).count("<svg") == 1
+    assert render_grid(grid).count("<svg") == 1

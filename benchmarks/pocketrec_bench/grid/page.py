@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pocketrec_bench.card.charts import Line, axis, line_chart
 from pocketrec_bench.card.sections import section
 from pocketrec_bench.card.words import duration, size
-from pocketrec_bench.device import DeviceCard
 from pocketrec_bench.grid.points import Grid, Point
 from pocketrec_runtime import page
 from pocketrec_runtime.page import Markup, element, row, table
@@ -13,14 +12,17 @@ from pocketrec_runtime.page import Markup, element, row, table
 _MOST_LINES = 12
 
 
-def render_grid(grid: Grid, device: DeviceCard) -> str:
-    """The page of a grid that was measured on a device, as text."""
+def render_grid(grid: Grid) -> str:
+    """The page of a grid, as text."""
     chosen = grid.points[grid.recommended]
     header = element(
         "header",
         element("p", "pocketrec · every way to run a model here", class_="kicker"),
         element("h1", f"Recommended: {chosen.bundle}, {_way(chosen)}"),
-        element("p", f"Measured on {device.cpu}, {grid.measured_at}: {grid.why}."),
+        element(
+            "p",
+            f"Measured on {grid.device.cpu}, {grid.measured_at}, commit {grid.build.commit}: {grid.why}.",
+        ),
     )
     # The bundle's own catalogue first.
     places = sorted({_place(p) for p in grid.points}, key=lambda at: (not at[1], at))

@@ -67,7 +67,6 @@ def grid(
     fraction of a second: figures to quote come from `bench run`.
     """
     from pocketrec.cli.benching import grid_text
-    from pocketrec_bench.device import read_device
     from pocketrec_bench.grid.page import render_grid
     from pocketrec_bench.grid.plan import GridPlan
     from pocketrec_bench.grid.points import grid_document, grid_to_json
@@ -87,7 +86,7 @@ def grid(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / "grid.json", grid_to_json(found).encode())
-        write_atomically(out / "grid.html", render_grid(found, read_device()).encode())
+        write_atomically(out / "grid.html", render_grid(found).encode())
     if as_json:
         emit_json("bench_grid", grid_document(found))
     else:
