@@ -21,7 +21,8 @@ def render_grid(grid: Grid) -> str:
         element("h1", f"Recommended: {chosen.bundle}, {_way(chosen)}"),
         element(
             "p",
-            f"Measured on {grid.device.cpu}, {grid.measured_at}, commit {grid.build.commit}: {grid.why}.",
+            f"Measured on {grid.device.cpu}, {grid.measured_at}, commit {grid.build.commit}: "
+            f"{grid.why}.",
         ),
     )
     # The bundle's own catalogue first.
