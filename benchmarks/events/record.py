@@ -28,6 +28,19 @@ SCHEDULER = Path("/proc/thread-self/schedstat")
 Call = Callable[[int], object]
 
 
+@dataclass(frozen=True)
+class Row:
+    """Times of one kind.
+
+    Attributes:
+        wall: As a caller sees them.
+        running: Less the time for which other programs had the core.
+    """
+
+    wall: Timing
+    running: Timing
+
+
 class Stopwatch:
     """Seconds of calls, with and without those that they waited for a core."""
 
@@ -44,21 +57,12 @@ class Stopwatch:
         self.wall_s.append(wall_s)
         self.running_s.append(max(0.0, wall_s - (self._waited_s() - waited_s)))
 
+    def row(self) -> Row:
+        """What was timed so far."""
+        return Row(timing(self.wall_s), timing(self.running_s))
+
     def _waited_s(self) -> float:
         return int(os.pread(self._file, 100, 0).split()[1]) / 1e9
-
-
-@dataclass(frozen=True)
-class Row:
-    """Times of one kind.
-
-    Attributes:
-        wall: As a caller sees them.
-        running: Less the time for which other programs had the core.
-    """
-
-    wall: Timing
-    running: Timing
 
 
 def bare(folder: Path, journal: str, synchronous: str) -> tuple[Call, Callable[[], int]]:
@@ -116,7 +120,7 @@ def _in_turn(kinds: dict[str, tuple[Call, Callable[[], int]]], events: int) -> d
     for name, (_, count) in kinds.items():
         if count() != events:
             raise SystemExit(f"{name} kept {count()} of {events} events")
-    return {name: Row(timing(w.wall_s), timing(w.running_s)) for name, w in watches.items()}
+    return {name: w.row() for name, w in watches.items()}
 
 
 def together(folder: Path, processes: int, events: int, pause_s: float) -> Row:

@@ -1,9 +1,10 @@
 """The durable store of what users did, shared by threads and processes."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from pocketrec.events.settings import EventStoreSettings
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.store.record import user_digest
 
+log = logging.getLogger("pocketrec.events")
 PLAIN_NAME = "events.sqlite"
 ENCRYPTED_NAME = "events.sqlcipher"
 _INSERT = "INSERT INTO events (user, item, event, time_s, age_s) VALUES (?, ?, ?, ?, ?)"
@@ -213,7 +215,16 @@ class EventStore:
         return dict(self._database.read(lambda connection: connection.execute(query).fetchall()))
 
     def revision(self) -> Revision:
-        """How often something was removed, or items were added, by any process."""
+        """How often something was removed, or items were added, by any process.
+
+        What is too old is removed first, so that a program that only reads forgets too.
+        """
+        if self._is_time_to_look():
+            try:
+                self._database.write(self._look_at_clock)
+            except EventStoreError as error:
+                log.warning("expired events were not removed, next try in an hour: %s", error)
+                self._store_clock = replace(self._store_clock, wall_s=self._clock())
         marks = self._database.read(read_marks)
         return Revision(int(marks.get("removals", 0)), int(marks.get("items", 0)))
 
@@ -251,12 +262,14 @@ class EventStore:
         """Closes the file; the store is of no use afterwards."""
         self._database.close()
 
+    def _is_time_to_look(self) -> bool:
+        return abs(self._clock() - self._store_clock.wall_s) >= LOOK_EVERY_S
+
     def _look_at_clock(self, connection: sqlite3.Connection) -> None:
         """Now and then: winds the store's clock on, and removes what is too old on it."""
-        now_s = self._clock()
-        if abs(now_s - self._store_clock.wall_s) < LOOK_EVERY_S:
+        if not self._is_time_to_look():
             return
-        self._store_clock = wind(connection, now_s)
+        self._store_clock = wind(connection, self._clock())
         expire(connection, self._store_clock, self._settings.ttl_days)
 
 

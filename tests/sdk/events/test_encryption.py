@@ -63,6 +63,24 @@ def test_a_plain_store_takes_no_key(tmp_path) -> None:
         EventStore(tmp_path, key=KEY)
 
 
+def test_a_damaged_page_is_found_and_the_rest_kept_encrypted(tmp_path, caplog) -> None:
+    with EventStore(tmp_path, key=KEY) as store:
+        for number in range(400):
+            store.record("user-name", f"item-{number}", "click" + "!" * 50)
+    file = tmp_path / "events.sqlcipher"
+    content = bytearray(file.read_bytes())
+    content[9 * 4096 + 100] ^= 1
+    file.write_bytes(content)
+    with EventStore(tmp_path, key=KEY) as store:
+        items = [event.item for event in store.events("user-name")]
+        assert (items[0], items[-1]) == ("item-0", "item-399")
+        assert 200 < len(items) < 400
+        assert f"{len(items)} events that could be read" in caplog.text
+        assert b"user-name" not in file.read_bytes()
+        store.erase("user-name")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.sqlcipher", "opening.lock"]
+
+
 @pytest.mark.parametrize("key", ["", "a\0b", "a\ud800"])
 def test_what_is_no_key_is_refused(tmp_path, key) -> None:
     with pytest.raises(EventStoreKeyError, match="no text"):

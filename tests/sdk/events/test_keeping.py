@@ -100,6 +100,24 @@ def test_what_is_too_old_is_gone_when_a_store_is_opened(tmp_path) -> None:
         assert len(store) == 0
 
 
+def test_a_program_that_only_reads_forgets_too(tmp_path, caplog) -> None:
+    wall = Wall()
+    settings = EventStoreSettings(ttl_days=1, busy_timeout_ms=1)
+    with EventStore(tmp_path, settings=settings, clock=wall) as store:
+        store.record("Ada", "1", "click")
+        wall.now_s += 2 * DAY_S
+        other = sqlite3.connect(tmp_path / "events.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        # What is in the way of forgetting is not in the way of an answer.
+        before = store.revision().removals
+        assert "expired events were not removed" in caplog.text
+        other.close()
+        assert store.revision().removals == before
+        wall.now_s += 3600
+        assert store.revision().removals == before + 1
+        assert store.events("Ada") == []
+
+
 @pytest.mark.parametrize("wrong_s", [TEN_YEARS_S, -TEN_YEARS_S])
 def test_a_clock_ten_years_off_loses_nothing(tmp_path, wrong_s) -> None:
     wall = Wall()
