@@ -110,6 +110,16 @@ class Learner:
             offset = offset.after(residual)
         return Learned(offset, len(items), _digest(items), self._engine.fingerprint)
 
+    def blank(self, history: Sequence[int]) -> Learned:
+        """Nothing learned, with a history looked at: `follow` goes on with what comes after it.
+
+        Raises:
+            InputError: As `Engine.prefill`.
+        """
+        items = checked_history(history, len(self._engine.catalogue))
+        none = UserOffset.none(self._engine.catalogue.width)
+        return Learned(none, len(items), _digest(items), self._engine.fingerprint)
+
     def adapted(self, vector: NDArray[np.float32], learned: Learned | None) -> NDArray[np.float32]:
         """A user vector with what was learned, float32 (width,)."""
         return vector if learned is None else learned.offset.applied(vector, self._settings)

@@ -15,18 +15,16 @@ class AdaptationSettings:
         prior: Events of no residual that stand beside the user's own: few events say little.
         bound: Longest offset, as a share of the user vector's length.
         candidates: Best items that stand for the catalogue in a residual, at least 1.
-        dislike_weight: Events that a dislike counts as; 0 learns nothing from it.
         max_events: Events of a history that are learned from at most, the newest.
 
     Raises:
         InputError: A number is out of bounds.
     """
 
-    rate: float = 1.0
-    prior: float = 10.0
+    rate: float = 4.0
+    prior: float = 20.0
     bound: float = 0.1
     candidates: int = 200
-    dislike_weight: float = 0.0
     max_events: int = 1000
 
     def __post_init__(self) -> None:
@@ -34,7 +32,6 @@ class AdaptationSettings:
             ("rate", 0, 100),
             ("prior", 0, 1e6),
             ("bound", 0, 1),
-            ("dislike_weight", 0, 100),
             ("candidates", 1, 100_000),
             ("max_events", 1, 100_000),
         ):

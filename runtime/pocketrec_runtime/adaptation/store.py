@@ -97,10 +97,35 @@ class TasteStore:
         self._make_room()
         return learner.adapted(vector, learned)
 
-    def reset(self, user: str) -> None:
-        """Removes what was learned of a user, in memory and on disk.
+    def reset(self, learner: Learner, user: str, history: Sequence[int]) -> None:
+        """Starts a user anew: the model as it is, and only events from now on are learned from.
 
-        As long as the history is there, it is learned again; erase that for good.
+        Where the history is changed before this point, not only grown, all of it is learned from
+        again; erase the history to be rid of it for good.
+
+        Args:
+            learner: Whose model it is.
+            user: The user's name.
+            history: Item indices of the whole history up to now, oldest first, at least one.
+
+        Raises:
+            InputError: As `Engine.prefill`.
+            StateError: It could not be written; it holds until the process ends.
+        """
+        blank = learner.blank(history)
+        with self._lock:
+            self._forgotten += 1  # what is being learned right now must not come after it
+            self._users[user] = blank
+            self._users.move_to_end(user)
+            self._dirty.add(user)
+        self._make_room()
+        try:
+            self._write(user)
+        except OSError as error:
+            raise StateError(f"the reset of a user was not written: {error}") from error
+
+    def forget(self, user: str) -> None:
+        """Removes what is kept of a user, in memory and on disk.
 
         Raises:
             StateError: The file could not be removed.

@@ -56,6 +56,7 @@ class AsyncUser:
     recommend = _InThread(User.recommend)
     score = _InThread(User.score)
     explain = _InThread(User.explain)
+    reset_adaptation = _InThread(User.reset_adaptation)
     export = _InThread(User.export)
     erase = _InThread(User.erase)
 

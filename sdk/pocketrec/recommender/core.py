@@ -12,6 +12,7 @@ from pocketrec.recommender.histories import Histories, ReadHistory
 from pocketrec.recommender.history import EventKinds
 from pocketrec.recommender.view import UserView
 from pocketrec_runtime import Engine, NewItem, Recommendation, StateStore, TextVectorCache
+from pocketrec_runtime.adaptation import AdaptationSettings, Learner, TasteStore
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.lookup import Filters
 
@@ -31,6 +32,7 @@ class Core:
         *,
         kinds: EventKinds | None = None,
         fallback: "FallbackSettings | None" = None,
+        adaptation: AdaptationSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
@@ -39,7 +41,11 @@ class Core:
         self.clock = clock
         self._bundle = engine
         # A state names items: beside an encrypted store it may stand in memory only.
-        self._states = StateStore(None if store.is_encrypted else store.states_folder)
+        folder = None if store.is_encrypted else store.states_folder
+        self._states = StateStore(folder)
+        self._adaptation = adaptation
+        # Also where nothing is learned: files of earlier days are to be erased.
+        self._tastes = TasteStore(folder)
         self._histories = Histories(store, self.kinds)
         self._texts: TextVectorCache | None = None
         self._lock = threading.Lock()
@@ -54,6 +60,7 @@ class Core:
             if revision.removals != self._revision.removals:
                 # States and histories may hold what was erased, and no file says whose.
                 self._states.clear()
+                self._tastes.clear()
                 self._histories.clear()
             if revision.items != self._revision.items:
                 self._engine = self._with_items(self.store.items())
@@ -72,9 +79,13 @@ class Core:
         vector = None
         if read.known:
             vector = self._states.follow(engine, user_id, read.known)[1]
+            if self._adaptation is not None:
+                learner = Learner(engine, self._adaptation)
+                vector = self._tastes.adapted(learner, user_id, read.known, vector)
             if self._revision.removals != read.removals:
                 # Erased while it was read: what was read must not stay.
                 self._states.forget(user_id)
+                self._tastes.forget(user_id)
         return UserView(
             engine,
             read.history,
@@ -88,8 +99,15 @@ class Core:
         """Removes all that is kept of a user; gives the number of events."""
         removed = self.store.erase(user_id)
         self._states.forget(user_id)
+        self._tastes.forget(user_id)
         self._histories.clear()
         return removed
+
+    def reset_adaptation(self, user_id: str) -> None:
+        """As `User.reset_adaptation`."""
+        read = self.history(user_id)
+        if self._adaptation is not None and read.known:
+            self._tastes.reset(Learner(read.engine, self._adaptation), user_id, read.known)
 
     def add_items(self, items: Iterable[NewItem], retire: Sequence[str]) -> None:
         """As `Recommender.add_items`."""
@@ -137,6 +155,7 @@ class Core:
         try:
             self.sync()
             self._states.flush()
+            self._tastes.flush()
             self.sync()  # what was erased meanwhile may just have been written
         finally:
             self.store.close()

@@ -11,6 +11,7 @@ from pocketrec.recommender.core import Core
 from pocketrec.recommender.history import EventKinds
 from pocketrec.recommender.user import User
 from pocketrec_runtime import Engine, NewItem
+from pocketrec_runtime.adaptation import AdaptationSettings
 
 if TYPE_CHECKING:
     from pocketrec.fallback import FallbackClient, FallbackSettings
@@ -27,6 +28,8 @@ class Recommender:
         store: What users did. Closed with the recommender.
         kinds: Which words of the app's events mean what.
         fallback: A server that may improve answers; None never asks one.
+        adaptation: What is learned of each user beside the model, see docs/adaptation.md; None,
+            the default, is nothing.
         clock: Seconds since 1970, for limits of exposure.
 
     Raises:
@@ -40,9 +43,12 @@ class Recommender:
         *,
         kinds: EventKinds | None = None,
         fallback: "FallbackSettings | None" = None,
+        adaptation: AdaptationSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._core = Core(engine, store, kinds=kinds, fallback=fallback, clock=clock)
+        self._core = Core(
+            engine, store, kinds=kinds, fallback=fallback, adaptation=adaptation, clock=clock
+        )
 
     @classmethod
     def open(
@@ -54,6 +60,7 @@ class Recommender:
         settings: EventStoreSettings | None = None,
         kinds: EventKinds | None = None,
         fallback: "FallbackSettings | None" = None,
+        adaptation: AdaptationSettings | None = None,
     ) -> Self:
         """Opens a bundle and a store of events.
 
@@ -64,6 +71,7 @@ class Recommender:
             settings: What the store keeps, and how.
             kinds: As in `Recommender`.
             fallback: As in `Recommender`; off until its `url` is set.
+            adaptation: As in `Recommender`.
 
         Raises:
             BundleError: As `Engine.open`.
@@ -72,7 +80,9 @@ class Recommender:
         """
         events = EventStore(store, settings=settings, key=key)
         try:
-            return cls(Engine.open(bundle), events, kinds=kinds, fallback=fallback)
+            return cls(
+                Engine.open(bundle), events, kinds=kinds, fallback=fallback, adaptation=adaptation
+            )
         except BaseException:
             events.close()
             raise

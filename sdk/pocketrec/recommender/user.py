@@ -132,6 +132,17 @@ class User:
         read = self._core.history(self._id)
         return read.engine.explain(read.history.items, item, top=top)
 
+    def reset_adaptation(self) -> None:
+        """Drops what was learned of the user beside the model; learning starts from now.
+
+        The history stays; `erase` removes that. Nothing happens without `adaptation`.
+
+        Raises:
+            StateError: It could not be written; it holds until the process ends.
+            EventStoreError: The store cannot be read.
+        """
+        self._core.reset_adaptation(self._id)
+
     def export(self) -> dict[str, Any]:
         """All that is kept of the user, as JSON values: every event, and what they come to.
 

@@ -104,11 +104,11 @@ def test_files_of_others_are_refused(learner):
         decode_learned(encode_learned("Ann", Learned(damaged, 4, learned.digest, "x")), "Ann", 8)
 
 
-def test_a_reset_removes_one_user_and_clear_all(learner, vector, tmp_path):
+def test_forget_removes_one_user_and_clear_all(learner, vector, tmp_path):
     with TasteStore(tmp_path) as store:
         for user in ("Ann", "Bob", "Cem"):
             store.adapted(learner, user, HISTORY, vector)
-    store.reset("Ann")
+    store.forget("Ann")
     assert len(list(tmp_path.iterdir())) == len(store) == 2
     learner.taught = 0
     store.adapted(learner, "Ann", HISTORY, vector)
@@ -120,15 +120,15 @@ def test_a_reset_removes_one_user_and_clear_all(learner, vector, tmp_path):
     assert list(tmp_path.iterdir()) == [], "what was forgotten is not written"
 
 
-def test_who_is_reset_while_learning_does_not_come_back(engine, vector, tmp_path):
+def test_who_is_forgotten_while_learning_does_not_come_back(engine, vector, tmp_path):
     store = TasteStore(tmp_path)
 
-    class Resetting(Learner):
+    class Forgetting(Learner):
         def residual(self, vector, item, seen):
-            store.reset("Ann")
+            store.forget("Ann")
             return super().residual(vector, item, seen)
 
-    store.adapted(Resetting(engine), "Ann", HISTORY, vector)
+    store.adapted(Forgetting(engine), "Ann", HISTORY, vector)
     store.flush()
     assert len(store) == 0
     assert list(tmp_path.iterdir()) == []
@@ -156,3 +156,22 @@ def test_a_folder_that_is_gone_fails_a_flush_but_no_answer(learner, vector, tmp_
         store.flush()
     with pytest.raises(InputError, match="limits"):
         TasteStore(max_users=0)
+
+
+def test_a_reset_starts_from_now_and_holds(learner, vector, tmp_path):
+    store = TasteStore(tmp_path)
+    assert not np.array_equal(store.adapted(learner, "Ann", HISTORY, vector), vector)
+    store.reset(learner, "Ann", HISTORY)
+    again = TasteStore(tmp_path)  # another process, without a flush before
+    for kept in (store, again):
+        assert kept.adapted(learner, "Ann", HISTORY, vector) is vector
+    learner.taught = 0
+    longer = [*HISTORY, 2]
+    found = again.adapted(learner, "Ann", longer, vector)
+    assert learner.taught == 1
+    only = UserOffset.none(8).after(learner.residual(vector, 2, frozenset(HISTORY)))
+    np.testing.assert_array_equal(found, only.applied(vector, learner.settings))
+    changed = again.adapted(learner, "Ann", [3, 1, 0, 4], vector)
+    assert not np.array_equal(changed, vector), "another history is learned from its start"
+    with pytest.raises(InputError):
+        store.reset(learner, "Ann", [])
