@@ -75,7 +75,6 @@ class Core:
         """What an answer to a user starts from."""
         read = self.history(user_id)
         engine = read.engine
-        disliked = engine.catalogue.indices_of(sorted(read.history.disliked))
         vector = None
         if read.known:
             vector = self._states.follow(engine, user_id, read.known)[1]
@@ -91,7 +90,7 @@ class Core:
             read.history,
             read.known,
             read.unknown,
-            frozenset(index for index in disliked if index >= 0),
+            read.disliked,
             vector,
         )
 

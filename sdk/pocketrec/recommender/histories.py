@@ -20,6 +20,7 @@ class ReadHistory:
         history: What the events come to.
         known: Indices of its items that the catalogue holds, oldest first.
         unknown: Ids that it does not hold, each once.
+        disliked: Indices of disliked items that it holds.
         engine: Whose catalogue.
         last: Place of the newest event that was read, 0 for none.
         removals: `Revision.removals` when it was read: after another one it is stale.
@@ -28,6 +29,7 @@ class ReadHistory:
     history: UserHistory
     known: tuple[int, ...]
     unknown: tuple[str, ...]
+    disliked: frozenset[int]
     engine: Engine
     last: int
     removals: int
@@ -76,9 +78,17 @@ class Histories:
         if kept is not None and not events and kept.engine is engine:
             return kept
         history = history_of(events, self._kinds, UserHistory() if kept is None else kept.history)
-        known, unknown = resolve(engine.catalogue, history.items, "history")
-        last = events[-1].sequence if events else 0 if kept is None else kept.last
-        found = ReadHistory(history, tuple(known), unknown, engine, last, removals)
+        known, unknown = _resolved(history, engine, kept)
+        disliked = engine.catalogue.indices_of(sorted(history.disliked))
+        found = ReadHistory(
+            history,
+            known,
+            unknown,
+            frozenset(index for index in disliked if index >= 0),
+            engine,
+            events[-1].sequence if events else 0 if kept is None else kept.last,
+            removals,
+        )
         self._keep(user, found)
         return found
 
@@ -96,3 +106,17 @@ class Histories:
             while self._size > self._max_events:
                 _, gone = self._kept.popitem(last=False)
                 self._size -= gone.size
+
+
+def _resolved(
+    history: UserHistory, engine: Engine, kept: ReadHistory | None
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Indices of known items and ids of unknown ones; what was looked up before is taken over."""
+    done = 0
+    if kept is not None and kept.engine is engine:
+        done = len(kept.history.items)
+    if kept is None or done == 0 or history.items[:done] != kept.history.items:
+        known, unknown = resolve(engine.catalogue, history.items, "history")
+        return tuple(known), unknown
+    known, unknown = resolve(engine.catalogue, history.items[done:], "history")
+    return (*kept.known, *known), tuple(dict.fromkeys((*kept.unknown, *unknown)))

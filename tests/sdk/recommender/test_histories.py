@@ -46,6 +46,21 @@ def test_only_what_is_new_is_read(engine, store) -> None:
     assert store.given == [3, 0, 2]
 
 
+def test_what_is_looked_up_is_what_one_reading_would_give(engine, store) -> None:
+    """Step by step, with items that come, leave and are unknown."""
+    stepwise = Histories(store, EventKinds())
+    steps = [("50", "click"), ("ghost", "click"), ("181", "buy"), ("ghost", "click")]
+    steps += [("181", "dislike"), ("other", "click"), ("50", "remove"), ("漢字", "click")]
+    steps += [("ghost", "dislike"), ("181", "click"), ("x,y", "dislike")]
+    for item, event in steps:
+        store.record("Ada", item, event)
+        found = stepwise.read("Ada", engine, 0)
+        whole = Histories(store, EventKinds()).read("Ada", engine, 0)
+        for name in ("history", "known", "unknown", "disliked", "last"):
+            assert getattr(found, name) == getattr(whole, name), (item, event, name)
+    assert (found.known, found.unknown, found.disliked) == ((3, 1), ("other",), {2})
+
+
 def test_a_removal_or_another_catalogue_starts_anew(engine, store, shifted_bundle) -> None:
     histories = Histories(store, EventKinds())
     fill(store, "Ada", "50", "181")
