@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,18 @@ def halves(runs: Sequence[Result]) -> list[tuple[list[Result], list[Result]]]:
         rest = [run for place, run in enumerate(runs) if place not in chosen]
         ways.append(([runs[place] for place in chosen], rest[:half]))
     return ways[:: max(1, len(ways) // MOST_SPLITS)]
+
+
+def swaps(
+    first: Sequence[Result], second: Sequence[Result]
+) -> list[tuple[list[Result], list[Result]]]:
+    """Every way to say which run of a round is of which side: the runs stay pairs in turns."""
+    ways = []
+    for swapped in product((False, True), repeat=len(first)):
+        pairs = [(b, a) if swap else (a, b)
+                 for a, b, swap in zip(first, second, swapped, strict=True)]  # fmt: skip
+        ways.append(([pair[0] for pair in pairs], [pair[1] for pair in pairs]))
+    return ways
 
 
 def singles(
@@ -130,7 +142,8 @@ def judge(runs: dict[str, list[Result]], arguments: argparse.Namespace) -> dict[
         "a_against_slowed": verdicts([(a, slow)], margin),
         "equal_builds": {
             "replicates a side": len(a),
-            "all ways to part the runs": verdicts(halves(both), margin),
+            "in turns, all ways to swap within rounds": verdicts(swaps(a, b), margin),
+            "out of turn, all ways to part the runs": verdicts(halves(both), margin),
             "one run a side": verdicts(singles(both, both), margin),
         },
         "slowed_build": {

@@ -7,7 +7,13 @@ from statistics import geometric_mean
 from typing import Literal
 
 from pocketrec_bench.card import Card
-from pocketrec_bench.compare.intervals import Interval, ratio_of_replicates, ratio_of_stretches
+from pocketrec_bench.compare.intervals import (
+    LEAST_PAIRS,
+    Interval,
+    ratio_of_pairs,
+    ratio_of_replicates,
+    ratio_of_stretches,
+)
 from pocketrec_bench.compare.kinds import Pair, pairs
 from pocketrec_bench.compare.verdict import CompareSettings, Verdict, judge, reason
 from pocketrec_bench.device import check_one_device
@@ -155,6 +161,8 @@ def _positive(figure: Callable[[Result], float], result: Result, metric: Metric)
 
 
 def _interval(metric: Metric, pair: Pair, sides: list[list[float]], seed: int) -> Interval | None:
+    if pair.in_turns and len(sides[0]) >= LEAST_PAIRS:
+        return ratio_of_pairs(sides[0], sides[1])
     if max(map(len, sides)) > 1:
         return ratio_of_replicates(sides[0], sides[1])
     stretches = [_stretches(metric, side[0]) for side in (pair.first, pair.second)]

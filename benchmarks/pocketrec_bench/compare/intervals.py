@@ -26,6 +26,7 @@ BETWEEN_RUNS = 0.05 / 2.326
 """Standard deviation of runs whose five replicates lie 5% apart: the mean range of five draws of
 a normal variable is 2.326 of its standard deviations (Tippett, Biometrika 1925)."""
 _LEAST_STRETCHES = 10
+LEAST_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,27 @@ def ratio_of_replicates(first: Sequence[float], second: Sequence[float]) -> Inte
         degrees = max(len(a), len(b)) - 1
     method = f"Student's t over {len(a)} and {len(b)} runs"
     return _interval(float(b.mean() - a.mean()), t_quantile(degrees) * error, method)
+
+
+def ratio_of_pairs(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Second / first of runs that were taken in turns: Student's interval over the pairs.
+
+    What slows a machine for minutes meets both of a pair, and leaves their ratio alone.
+
+    Args:
+        first: A positive figure of each run of the first side, in order, at least three.
+        second: Of the second side; the run beside each.
+
+    Raises:
+        ValueError: Fewer than three pairs, sides of unequal size, or a figure not above 0.
+    """
+    a, b = np.log(_positive(first)), np.log(_positive(second))
+    if len(a) != len(b) or len(a) < LEAST_PAIRS:
+        raise ValueError(f"{len(a)} and {len(b)} runs are no pairs; give three or more of each")
+    change = b - a
+    error = float(change.std(ddof=1)) / math.sqrt(len(change))
+    method = f"Student's t over {len(a)} pairs of runs taken in turns"
+    return _interval(float(change.mean()), t_quantile(len(a) - 1) * error, method)
 
 
 def ratio_of_stretches(

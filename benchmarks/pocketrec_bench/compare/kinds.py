@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from pocketrec_bench.card import Card
@@ -33,6 +34,20 @@ class Pair:
     first: tuple[Result, ...]
     second: tuple[Result, ...]
     changed: tuple[str, ...]
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether the runs of the sides were taken one beside the other, pair after pair.
+
+        In order of time, each two runs are one of each side; sides hold as many, in order.
+        """
+        if len(self.first) != len(self.second):
+            return False
+        times = [[run.measured_at for run in side] for side in (self.first, self.second)]
+        beside = list(zip(*times, strict=True))
+        return all(a != b for a, b in beside) and all(
+            max(one) < min(other) for one, other in pairwise(beside)
+        )
 
 
 def pairs(first: Sequence[Card], second: Sequence[Card]) -> list[Pair]:
@@ -86,7 +101,11 @@ def _pair(first: list[Result], second: list[Result]) -> Pair:
             f"bundle: {a.subject.name} {a.subject.fingerprint[:12]} and "
             f"{b.subject.name} {b.subject.fingerprint[:12]}"
         )
-    return Pair(name, tuple(first), tuple(second), tuple(changed))
+    return Pair(name, _in_order(first), _in_order(second), tuple(changed))
+
+
+def _in_order(runs: list[Result]) -> tuple[Result, ...]:
+    return tuple(sorted(runs, key=lambda run: run.measured_at))
 
 
 def _differing(first: Result, second: Result, names: Sequence[str]) -> list[str]:

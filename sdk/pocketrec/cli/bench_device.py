@@ -24,7 +24,7 @@ def device(*, as_json: bool) -> None:
 
 def _shown(value: object) -> str:
     if value is None:
-        return "not known"
+        return "none, or not known"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
     if isinstance(value, list):

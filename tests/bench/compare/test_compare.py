@@ -133,6 +133,30 @@ def test_different_work_is_not_compared(result: Result) -> None:
         compare_cards([card_of(side + _set(side, threads=2))], [card_of(_set(side, threads=4))])
 
 
+def _at(results: list[Result], seconds: list[int]) -> list[Result]:
+    return [
+        replace(each, measured_at=f"2026-03-01T12:00:{second:02d}Z")
+        for each, second in zip(results, seconds, strict=True)
+    ]
+
+
+def test_runs_taken_in_turns_are_compared_in_pairs(result: Result) -> None:
+    """The machine slows by half over the runs, for both sides alike."""
+    slower = [1.0, 1.1, 1.2, 1.35, 1.5]
+    side = [made_up_run(result, np.random.default_rng(1), factor=f, between=0.0) for f in slower]
+    [turns] = compare_cards(
+        [card_of(_at(side, [0, 12, 20, 32, 40]))], [card_of(_at(side, [2, 10, 22, 30, 42])[::-1])]
+    )
+    assert (turns.verdict, turns.pair.in_turns) == ("equal", True)
+    interval = turns.rows[0].interval
+    assert interval is not None
+    assert interval.method == "Student's t over 5 pairs of runs taken in turns"
+    [after] = compare_cards(
+        [card_of(_at(side, [0, 2, 4, 6, 8]))], [card_of(_at(side, [10, 12, 14, 16, 18]))]
+    )
+    assert (after.verdict, after.pair.in_turns) == ("undecided", False)
+
+
 def test_a_figure_of_nothing_is_refused(result: Result) -> None:
     side = _side(result, 1)
     with pytest.raises(NotComparableError, match="above 0"):

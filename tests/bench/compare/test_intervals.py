@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 
 from pocketrec_bench.compare.intervals import (
+    ratio_of_pairs,
     ratio_of_replicates,
     ratio_of_stretches,
     t_quantile,
@@ -32,6 +33,22 @@ def test_replicates_are_scipys_welch_interval() -> None:
     assert found.high == pytest.approx(math.exp(high), rel=1e-3)
     means = (1.2 * 1.35 * 1.28) ** (1 / 3), (1.0 * 1.1 * 1.05 * 0.98) ** (1 / 4)
     assert found.ratio == pytest.approx(means[0] / means[1])
+
+
+def test_pairs_are_scipys_paired_interval() -> None:
+    # The machine slows to twice its time; the ratio stays near 1.1.
+    first, second = [1.0, 1.5, 2.0, 1.2], [1.1, 1.68, 2.16, 1.32]
+    found = ratio_of_pairs(first, second)
+    expected = scipy.stats.ttest_rel(np.log(second), np.log(first))
+    low, high = expected.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((math.exp(low), math.exp(high)), rel=1e-3)
+    assert ratio_of_replicates(first, second).spread > 10 * found.spread
+
+
+@pytest.mark.parametrize("second", [[1.0, 1.0], [1.0] * 4, [1.0, 0.0, 1.0]])
+def test_what_is_no_pair_is_refused(second: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"no pairs|above 0"):
+        ratio_of_pairs([1.0] * min(3, len(second)), second)
 
 
 def test_a_single_run_varies_as_the_other_sides_runs() -> None:
