@@ -62,6 +62,24 @@ def check_refusal(bundle: Path) -> None:
         run("verify", str(copy), expect=3)
 
 
+def check_embedding(bundle: Path) -> None:
+    """An app records an item of each history and gets an answer from the device; then erases it."""
+    from pocketrec import Recommender  # noqa: PLC0415 - the wheel's own
+
+    golden: dict[str, Any] = json.loads((bundle / "golden.json").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as store:
+        with Recommender.open(bundle, store=store) as recommender:
+            user = recommender.user("ada")
+            for query in golden["queries"]:
+                user.record(query["history"][-1])
+            expect(user.recommend().source == "device", "an embedded answer is not the device's")
+        listed = json.loads(run("events", "list", store, "--json"))
+        count = len(golden["queries"])
+        expect(listed["users"] == [{"user": "ada", "events": count}], f"events are {listed}")
+        run("events", "erase", store, "ada", "--yes")
+        expect(json.loads(run("events", "list", store, "--json"))["users"] == [], "not erased")
+
+
 def main(folder: Path) -> None:
     """Run every check and say so."""
     for package in _ABSENT:
@@ -75,6 +93,7 @@ def main(folder: Path) -> None:
         expect(inspected["format_version"] == version, f"format {inspected['format_version']}")
         check_recommendation(bundle)
         check_refusal(bundle)
+        check_embedding(bundle)
     message = run("demo", expect=4)
     expect('pip install "pocketrec[distill]"' in message, f"no pip command in {message!r}")
     print(f"wheel: {len(bundles)} golden bundle(s) verified and answered, without torch")
