@@ -56,6 +56,8 @@ class RunSettings:
         cold_share: Share of the items whose events are all held out, to measure how their text
             alone ranks them; they stay outside the catalogue. 0 holds out none.
         license: Licence text written into the bundle; the catalogue and the base LLM decide it.
+        ray: Ray workers that encode the catalogue and label for the student; 0 does it in this
+            process. The results are the same; needs the extra ray.
     """
 
     seed: int = 0
@@ -65,9 +67,12 @@ class RunSettings:
     split: str = "leave-one-out"
     cold_share: float = 0.0
     license: str = "unspecified"
+    ray: int = 0
 
     def __post_init__(self) -> None:
         _positive("run", self, "window")
+        if self.ray < 0:
+            raise ConfigError(f"[run] ray is {self.ray}; give 0 or a number of workers")
         if self.seed < 0 or self.threads < 0:
             raise ConfigError(
                 f"[run] seed {self.seed} and threads {self.threads} cannot be below 0"

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from pocketrec_distill.errors import ConfigError, SourceError
 from pocketrec_distill.llm.base import BaseLlm
 from pocketrec_distill.progress import progress
+from pocketrec_distill.spread import Spread, here
 
 BATCH = 32
 
@@ -92,6 +94,7 @@ def pooled_states(
     layer: int,
     max_tokens: int,
     cache: Path,
+    spread: Spread = here,
 ) -> Floats:
     """Mean-pooled hidden states after block `layer`, one row per text.
 
@@ -104,6 +107,7 @@ def pooled_states(
         layer: Block whose output is pooled, 1 to the number of blocks.
         max_tokens: Tokens kept of each text.
         cache: SQLite file, made when missing; may be shared by catalogues and processes.
+        spread: Where texts are encoded.
 
     Returns:
         float32 (texts, llm.width).
@@ -118,7 +122,7 @@ def pooled_states(
     keys = [_key(llm, text, layer, max_tokens) for text in texts]
     wanted = dict(zip(keys, texts, strict=True))
     try:
-        _encode_missing(llm, wanted, layer, max_tokens, cache)
+        _encode_missing(llm, wanted, layer, max_tokens, cache, spread)
         with closing(sqlite3.connect(cache, timeout=60)) as database:
             return _read(database, keys, llm.width)
     except sqlite3.OperationalError as error:
@@ -128,7 +132,12 @@ def pooled_states(
 
 
 def _encode_missing(
-    llm: BaseLlm, wanted: dict[bytes, str], layer: int, max_tokens: int, cache: Path
+    llm: BaseLlm,
+    wanted: dict[bytes, str],
+    layer: int,
+    max_tokens: int,
+    cache: Path,
+    spread: Spread,
 ) -> None:
     """Bring the cache up to `wanted`, key to text."""
     with closing(sqlite3.connect(cache, timeout=60)) as database:
@@ -139,9 +148,10 @@ def _encode_missing(
         # Similar lengths share a batch, so that little of it is padding.
         missing.sort(key=lambda pair: len(pair[1]))
         with progress(total=len(missing), label="item texts", unit="item") as bar:
-            for start in range(0, len(missing), BATCH):
-                chunk = missing[start : start + BATCH]
-                states = _encode(llm, [text for _, text in chunk], layer, max_tokens)
+            chunks = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+            texts = [[text for _, text in chunk] for chunk in chunks]
+            encode = partial(_encode, llm, layer=layer, max_tokens=max_tokens)
+            for chunk, states in zip(chunks, spread(encode, texts), strict=True):
                 rows = [(key, row.tobytes()) for (key, _), row in zip(chunk, states, strict=True)]
                 with database:
                     database.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", rows)

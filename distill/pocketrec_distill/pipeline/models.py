@@ -45,6 +45,7 @@ from pocketrec_distill.pipeline.students import (
 from pocketrec_distill.pipeline.teachers import TeacherFigures, refined, teachers_key
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
+from pocketrec_distill.spread import spread_over
 from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings, label, open_labels
 from pocketrec_distill.training.loop import fit
@@ -70,6 +71,7 @@ class RunModels:
         self.teacher_figures: list[TeacherFigures] = []
         count = min(MAX_CHOICE_QUERIES, max(1, MAX_CHOICE_SCORES // data.items))
         self.choices = data.validation.first(count)
+        self.spread = spread_over(config.run.ray)
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Stage key: the data, the run's seed and window, and the sections that matter."""
@@ -110,6 +112,7 @@ class RunModels:
                 layer=layer,
                 max_tokens=settings.max_tokens,
                 cache=self.run.root / _STATE_CACHE,
+                spread=self.spread,
             )
             np.save(folder / "states.npy", np.ascontiguousarray(states))
 
@@ -322,7 +325,7 @@ class RunModels:
         folder = self.run.stage(
             "labels",
             {**self.teaching_key, **more},
-            lambda folder: label(blend, sequences, items, folder, limit, candidates),
+            lambda folder: label(blend, sequences, items, folder, limit, candidates, self.spread),
         )
         return open_labels(folder)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from pocketrec_distill.models.base import History, PositionScorer
 from pocketrec_distill.progress import progress
+from pocketrec_distill.spread import Spread, here
 
 BATCH = 32
 _FLOAT16_MAX = 65504.0
@@ -95,11 +97,12 @@ def write_labels(
     items: int,
     folder: Path,
     max_bytes: int,
+    spread: Spread = here,
 ) -> None:
     """Score the positions of training sequences with the teacher, as many as `max_bytes` holds.
 
     A sequence of m + 1 events has m positions; position t sees events 0 to t. See `label_counts`
-    for which positions are labelled.
+    for which positions are labelled. `spread` says where the teacher scores.
     """
     counts = label_counts([len(sequence) - 1 for sequence in sequences], items, max_bytes)
     newest = int(counts.max())
@@ -109,10 +112,10 @@ def write_labels(
     )
     labelled = np.flatnonzero(counts)
     with progress(total=len(labelled), label="teacher labels", unit="sequence") as bar:
-        for start in range(0, len(labelled), BATCH):
-            chunk = labelled[start : start + BATCH]
-            inputs = [sequences[index][:-1] for index in chunk]
-            scores = teacher.position_scores(inputs, newest)
+        chunks = [labelled[start : start + BATCH] for start in range(0, len(labelled), BATCH)]
+        inputs = [[sequences[index][:-1] for index in chunk] for chunk in chunks]
+        scored = spread(partial(teacher.position_scores, newest=newest), inputs)
+        for chunk, scores in zip(chunks, scored, strict=True):
             # Beyond float16 a logit would become infinite, and the loss NaN.
             limited = np.clip(scores, -_FLOAT16_MAX, _FLOAT16_MAX)
             logits[offsets[chunk[0]] : offsets[chunk[-1] + 1]] = limited

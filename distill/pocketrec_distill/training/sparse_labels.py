@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import Floats, History, PositionScorer
 from pocketrec_distill.progress import progress
+from pocketrec_distill.spread import Spread, here
 from pocketrec_distill.training.labels import (
     TeacherLabels,
     label_counts,
@@ -150,6 +152,7 @@ def write_sparse_labels(
     *,
     candidates: int,
     max_bytes: int,
+    spread: Spread = here,
 ) -> None:
     """Label the newest positions with the teacher's best candidates, as many as `max_bytes` holds.
 
@@ -164,9 +167,10 @@ def write_sparse_labels(
     labelled = np.flatnonzero(counts)
     batch = max(1, _MAX_SCORES // (newest * items))
     with progress(total=len(labelled), label="teacher labels", unit="sequence") as bar:
-        for start in range(0, len(labelled), batch):
-            chunk = labelled[start : start + batch]
-            scores = teacher.position_scores([sequences[i][:-1] for i in chunk], newest)
+        chunks = [labelled[start : start + batch] for start in range(0, len(labelled), batch)]
+        inputs = [[sequences[i][:-1] for i in chunk] for chunk in chunks]
+        scored = spread(partial(teacher.position_scores, newest=newest), inputs)
+        for chunk, scores in zip(chunks, scored, strict=True):
             rows = slice(offsets[chunk[0]], offsets[chunk[-1] + 1])
             best, logits, rest = best_candidates(scores, count)
             found.candidates[rows], found.logits[rows], found.rest[rows] = best, logits, rest
@@ -197,13 +201,14 @@ def label(
     folder: Path,
     max_bytes: int,
     candidates: int = 0,
+    spread: Spread = here,
 ) -> None:
     """Write dense labels, or sparse ones where `candidates` is above 0."""
     if not candidates:
-        write_labels(teacher, sequences, items, folder, max_bytes)
+        write_labels(teacher, sequences, items, folder, max_bytes, spread)
         return
     write_sparse_labels(
-        teacher, sequences, items, folder, candidates=candidates, max_bytes=max_bytes
+        teacher, sequences, items, folder, candidates=candidates, max_bytes=max_bytes, spread=spread
     )
 
 
