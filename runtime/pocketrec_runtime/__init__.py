@@ -20,6 +20,7 @@ from pocketrec_runtime.bundle import (
 )
 from pocketrec_runtime.calibration import Calibration, Curve
 from pocketrec_runtime.catalogue import Catalogue
+from pocketrec_runtime.deferral import DeferralPolicy, DeferralStep, defers
 from pocketrec_runtime.delta import CatalogueDelta, NewItem, make_delta, read_delta, write_delta
 from pocketrec_runtime.engine import Engine
 from pocketrec_runtime.explain import Evidence, Explanation
@@ -52,6 +53,8 @@ __all__ = [
     "Catalogue",
     "CatalogueDelta",
     "Curve",
+    "DeferralPolicy",
+    "DeferralStep",
     "Deny",
     "Diversity",
     "Engine",
@@ -77,6 +80,7 @@ __all__ = [
     "TextScores",
     "TextVectorCache",
     "UserState",
+    "defers",
     "diff_bundles",
     "load_rules",
     "make_delta",

@@ -14,6 +14,7 @@ from pocketrec_runtime.answers import Recommendation, Scores, TextScores
 from pocketrec_runtime.bundle import Bundle, Manifest, read_bundle
 from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
+from pocketrec_runtime.deferral import DeferralPolicy
 from pocketrec_runtime.delta import CatalogueDelta, apply_delta, next_fingerprint
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.explain import Explanation, explain
@@ -64,6 +65,7 @@ class Engine:
             self._user_tower, self._shape, contents.catalogue, self._fingerprint
         )
         self._catalogue = contents.catalogue
+        self._deferral = contents.deferral
         self._scan = Scan(contents.catalogue, threads=settings.threads)
 
     @classmethod
@@ -127,6 +129,11 @@ class Engine:
     def calibration(self) -> Calibration:
         """What turns scores into probabilities."""
         return self._calibration
+
+    @property
+    def deferral(self) -> DeferralPolicy | None:
+        """When a larger model elsewhere is likely to answer better; None where nobody knows."""
+        return self._deferral
 
     @property
     def scan(self) -> Scan:

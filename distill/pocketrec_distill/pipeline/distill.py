@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.deferral import Beliefs
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.cold import by_item, cold_report
 from pocketrec_distill.evaluation.gate import Gate
@@ -18,7 +19,7 @@ from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.floors import Popularity, co_occurrence, interaction_counts
-from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
 from pocketrec_distill.pipeline.gate import closing_gate, gated_path
 from pocketrec_distill.pipeline.measure import (
     EngineScorer,
@@ -37,7 +38,7 @@ from pocketrec_distill.pipeline.teachers import teacher_figures
 from pocketrec_distill.report.schema import REPORT_SCHEMA
 from pocketrec_distill.training.parallel import data_parallel, started
 from pocketrec_distill.version import VERSION
-from pocketrec_runtime import BundleContents, Engine, write_bundle
+from pocketrec_runtime import BundleContents, DeferralPolicy, Engine, write_bundle
 from pocketrec_runtime.bundle import assemble
 
 Metrics = dict[str, dict[str, RankingMetrics]]
@@ -104,7 +105,12 @@ def distill(
         contents = shipping.shipped(next(v for v in variants if v.shipped))
         with run.timed("evaluate"):
             engine = Engine(assemble(contents))
-            metrics = _evaluated(models, engine)
+            metrics, beliefs = _evaluated(models, engine)
+            contents = replace(contents, deferral=_policy(models, engine, metrics, beliefs))
+            engine = Engine(assemble(contents))
+            deferral = deferral_report(
+                engine, data.test, metrics["test"]["shipped"], metrics["test"]["blend"]
+            )
             cold = {"cold": cold_report(engine, data.texts, data.cold)} if data.cold else {}
         gate = closing_gate(metrics["test"], config.gate, say)
         out = gated_path(out, gate)
@@ -116,6 +122,7 @@ def distill(
             "retention": retention(metrics["test"]),
             "comparisons": comparisons(metrics["test"]),
             "gate": {**gate.as_dict(), "bundle": out.name},
+            "deferral": deferral,
             "parameters": _parameters(models),
             "bundle_bytes": size_bytes,
             "latency_ms": _latency(models, Engine.open(out), shipping),
@@ -143,14 +150,15 @@ def _export_teacher(models: RunModels, out: Path | None, say: Callable[[str], No
         say(f"teacher: {export_teacher(models, out)[:16]} in {out}")
 
 
-def _evaluated(models: RunModels, engine: Engine) -> Metrics:
-    """Every model on validation and test, in the report's order."""
+def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
+    """Every model on test and validation, and what the blend believes of validation queries."""
     data, window = models.data, models.window
     counts = interaction_counts(data.train, data.items)
     parts = models.blend_parts
+    beliefs = Beliefs(models.blend)
     scorers: dict[str, Scorer] = {
         "teacher": parts["teacher"],
-        "blend": models.blend,
+        "blend": beliefs,
         "student_fp32": SequenceScorer(models.student, window),
         "shipped": EngineScorer(engine),
         "control": parts["control"],
@@ -159,8 +167,20 @@ def _evaluated(models: RunModels, engine: Engine) -> Metrics:
         "itemitem": co_occurrence(data.train, data.items),
         "popularity": Popularity(counts),
     }
-    splits: Mapping[str, QuerySet] = {"test": data.test, "validation": data.validation}
-    return {split: evaluate_all(scorers, queries) for split, queries in splits.items()}
+    test = evaluate_all(scorers, data.test)
+    beliefs.forget()
+    return {"test": test, "validation": evaluate_all(scorers, data.validation)}, beliefs
+
+
+def _policy(
+    models: RunModels, engine: Engine, metrics: Metrics, beliefs: Beliefs
+) -> DeferralPolicy:
+    """When a device with this bundle should ask a server with the blend."""
+    measured = metrics["validation"]
+    queries = models.data.validation
+    return fitted_policy(
+        engine, queries, beliefs, measured["shipped"], measured["blend"], models.seed
+    )
 
 
 def _written(

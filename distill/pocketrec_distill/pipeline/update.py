@@ -236,6 +236,8 @@ def _contents(
         catalogue=catalogue,
         user_tower=export_user_tower(student),
         user_tower_gguf=None if gguf is None else export_gguf(student, contents.model.window),
+        # Fitted on the old student, it says nothing of this one.
+        deferral=None,
         provenance={
             **parent.manifest.provenance,
             "pocketrec": VERSION,

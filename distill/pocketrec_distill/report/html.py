@@ -98,6 +98,7 @@ def _sections(report: Report) -> list[Markup]:
         sections.comparisons(report),
         _gate(report),
         sections.quality(report, "validation", "Ranking quality on the validation split"),
+        sections.deferral(report),
         sections.latency(report),
         sections.parameters(report),
         sections.stages(report),

@@ -12,7 +12,18 @@ from pocketrec_distill.report.summary import (
     ranked_models,
     size_text,
 )
-from pocketrec_runtime.page import Markup, Scale, element, join, linear_scale, log_scale, row, table
+from pocketrec_runtime.page import (
+    Line,
+    Markup,
+    Scale,
+    element,
+    join,
+    linear_scale,
+    lines,
+    log_scale,
+    row,
+    table,
+)
 
 
 def quality(report: Report, split: str, title: str) -> Markup:
@@ -162,6 +173,60 @@ def curves(report: Report) -> Markup:
         return Markup()
     note = "One dot per epoch. Training stops when validation NDCG@10 no longer rises."
     return _section("Training", note, element("div", *figures, class_="figures"))
+
+
+DEFERRAL_NOTE = (
+    "What a server that runs the blend would bring where the device asks it for a share of "
+    "requests: those that the bundle's deferral policy picks, and as many at random. The policy "
+    "was fitted on validation."
+)
+
+
+def deferral_drawing(deferral: Report) -> Markup:
+    """Test NDCG@10 against the share of requests deferred; empty where there is no policy."""
+    points = deferral.get("test") or ()
+    if len(points) < 2:
+        return Markup()
+    return lines(
+        [
+            Line("policy", [(point["share"], point["ndcg"]) for point in points]),
+            Line("random", [(point["share"], point["random"]) for point in points]),
+        ],
+        title="NDCG@10 on test by the share of requests deferred",
+        across="share deferred",
+        up="NDCG@10",
+    )
+
+
+def deferral(report: Report) -> Markup:
+    """The deferral policy: drawn against random deferral, and in digits."""
+    found: Report = report.get("deferral") or {}
+    if not found.get("test"):
+        return Markup()
+    rows = [
+        row(
+            f"{point['share']:.0%}",
+            f"{point['ndcg']:.4f}",
+            f"{point['random']:.4f}",
+            f"{point['gain']:+.4f}",
+            _interval(f"{point['ci95'][0]:+.4f} to {point['ci95'][1]:+.4f}"),
+        )
+        for point in found["test"]
+    ]
+    steps = found.get("validation") or ()
+    offered = ", ".join(f"{step['share']:.0%}" for step in steps)
+    said = (
+        f"Shown to gain on validation, and so offered by the bundle: {offered}."
+        if steps
+        else "No share was shown to gain on validation: the bundle defers nothing."
+    )
+    head = ["Deferred", "NDCG@10", "At random", "Gain", "95% interval"]
+    return _section(
+        "Deferral to a server",
+        f"{DEFERRAL_NOTE} {said}",
+        element("figure", deferral_drawing(found)),
+        table(head, rows, caption="Deferral", class_="words"),
+    )
 
 
 def facts(title: str, note: str, value: object) -> Markup:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_runtime.bundle import names, strict_json
+from pocketrec_runtime.bundle import deferral_file, names, strict_json
 from pocketrec_runtime.bundle.contents import BundleContents
 from pocketrec_runtime.bundle.golden import Golden, GoldenQuery
 from pocketrec_runtime.bundle.manifest import Manifest
@@ -40,6 +40,8 @@ def encode(contents: BundleContents) -> dict[str, bytes]:
         names.CALIBRATION: _encode_calibration(contents.calibration),
         names.GOLDEN: _encode_golden(contents.golden),
     }
+    if contents.deferral is not None:
+        blobs[names.DEFERRAL] = deferral_file.encode(contents.deferral)
     for name, tower in (
         (names.USER_TOWER, contents.user_tower),
         (names.USER_TOWER_GGUF, contents.user_tower_gguf),
@@ -75,6 +77,9 @@ def decode(manifest: Manifest, blobs: Mapping[str, bytes]) -> BundleContents:
             catalogue=_decode_catalogue(manifest, blobs),
             calibration=_decode_calibration(blobs[names.CALIBRATION]),
             golden=_decode_golden(blobs[names.GOLDEN]),
+            deferral=deferral_file.decode(blobs[names.DEFERRAL])
+            if names.DEFERRAL in blobs
+            else None,
             user_tower=blobs[names.USER_TOWER] if manifest.model.user_tower == "onnx" else None,
             user_tower_gguf=blobs.get(names.USER_TOWER_GGUF),
             item_tower=blobs[names.ITEM_TOWER] if has_item_tower else None,

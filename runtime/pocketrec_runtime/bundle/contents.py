@@ -9,6 +9,7 @@ import numpy as np
 from pocketrec_runtime.bundle.golden import Golden
 from pocketrec_runtime.calibration import Calibration
 from pocketrec_runtime.catalogue import Catalogue
+from pocketrec_runtime.deferral import DeferralPolicy
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.quantize import INT4_MAX
 from pocketrec_runtime.shape import ModelShape
@@ -30,6 +31,7 @@ class BundleContents:
         license: The licence of the bundle, in words or as an SPDX expression.
         provenance: Free JSON: what the bundle was made from.
         user_tower_gguf: Bytes of `user_tower.gguf`, or None.
+        deferral: When to ask a server, or None.
     """
 
     model: ModelShape
@@ -43,6 +45,7 @@ class BundleContents:
     license: str = "unspecified"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     user_tower_gguf: bytes | None = field(default=None, repr=False)
+    deferral: DeferralPolicy | None = None
 
     def __post_init__(self) -> None:
         self._check_catalogue()

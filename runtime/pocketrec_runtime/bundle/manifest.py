@@ -19,7 +19,7 @@ from pocketrec_runtime.errors import (
 from pocketrec_runtime.shape import ItemTowerShape, ModelShape
 
 FORMAT = "pocketrec-bundle"
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 """The newest version that this runtime writes."""
 _MAJOR = 1
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
@@ -107,6 +107,8 @@ def fingerprint(files: Mapping[str, FileEntry]) -> str:
 
 def lowest_version(contents: BundleContents) -> str:
     """The first version that holds these contents, so that older readers open what they can."""
+    if contents.deferral is not None:
+        return "1.2"
     model = contents.model
     newer = (
         contents.user_tower_gguf is not None

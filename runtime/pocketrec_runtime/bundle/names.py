@@ -23,6 +23,7 @@ BIAS = "catalogue/bias.f32"
 POPULARITY = "catalogue/popularity.f32"
 CALIBRATION = "calibration.json"
 GOLDEN = "golden.json"
+DEFERRAL = "deferral.json"
 
 FOLDER = "catalogue"
 _GRAMMAR = re.compile(r"(catalogue/)?[a-z0-9][a-z0-9_]*(\.[a-z0-9]+)+")

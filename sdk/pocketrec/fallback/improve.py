@@ -6,7 +6,7 @@ from dataclasses import replace
 from pocketrec import wire
 from pocketrec.fallback.client import FallbackClient, NoAnswer
 from pocketrec.fallback.deadline import Deadline
-from pocketrec_runtime import Engine, RankedItem, Recommendation
+from pocketrec_runtime import Engine, RankedItem, Recommendation, defers
 
 #: What is asked for scores, where filters keep the server from choosing among all items.
 POOL = 100
@@ -44,32 +44,45 @@ def improve(
     """
     if client.settings.url is None:
         return answer
-    found: wire.RecommendAnswer | wire.ScoreAnswer | NoAnswer
+    if not defers(engine, history, client.settings.ask_share):
+        return _kept(answer, "not asked, as it is not likely to do better here")
     try:
-        if candidates is None:
-            found = client.recommend(
-                wire.RecommendRequest(tuple(history), k, tuple(dict.fromkeys(deny))),
-                deadline,
-                lambda item_id: _may_stand(engine, item_id),
-            )
-        else:
-            found = client.score(wire.ScoreRequest(tuple(history), tuple(candidates)), deadline)
+        found = _asked(client, engine, history, k, deadline, deny, candidates)
     except wire.WireError as error:
         # What was to be asked breaks the wire's own limits.
         return _kept(answer, str(error))
     if isinstance(found, NoAnswer):
         return _kept(answer, found.reason)
-    if found.source == "popularity":
-        return _kept(answer, "the server knows nothing of this history either")
     best = found.items if isinstance(found, wire.RecommendAnswer) else _best(found, k)
-    if len(best) < len(answer.items):
-        return _kept(answer, f"the server has {len(best)} items, the device {len(answer.items)}")
+    if found.source == "popularity" or len(best) < len(answer.items):
+        knows = "knows nothing of this history either"
+        fewer = f"has {len(best)} items, the device {len(answer.items)}"
+        return _kept(answer, f"it {knows if found.source == 'popularity' else fewer}")
     return Recommendation(
         _ranked(engine, history, best),
         source="server",
         reason="ranked by the server's model within the deadline",
         model=found.model,
         unknown=answer.unknown,
+    )
+
+
+def _asked(
+    client: FallbackClient,
+    engine: Engine,
+    history: Sequence[str],
+    k: int,
+    deadline: Deadline,
+    deny: Sequence[str],
+    candidates: Sequence[str] | None,
+) -> wire.RecommendAnswer | wire.ScoreAnswer | NoAnswer:
+    """The server's answer to the question that the device answered."""
+    if candidates is not None:
+        return client.score(wire.ScoreRequest(tuple(history), tuple(candidates)), deadline)
+    return client.recommend(
+        wire.RecommendRequest(tuple(history), k, tuple(dict.fromkeys(deny))),
+        deadline,
+        lambda item_id: _may_stand(engine, item_id),
     )
 
 

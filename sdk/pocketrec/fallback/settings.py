@@ -53,6 +53,9 @@ class FallbackSettings:
             stands in no setting. Where the variable is not set, none is sent.
         allow_plain_http: Whether http:// may be spoken beyond this device.
         ca_file: PEM file of the authorities to trust; None trusts those of the system.
+        ask_share: Share of requests that the server is asked for at most, by the deferral policy of
+            the bundle, those first that it is most likely to answer better; 1 asks for all, and so
+            does a bundle without a policy.
         least_ms: With less time left than this the server is not asked.
         margin_ms: Kept of the deadline for what comes after the server's answer.
         newest_events: So many of the newest events of a history are sent at most.
@@ -69,6 +72,7 @@ class FallbackSettings:
     token_env: str = "POCKETREC_SERVER_TOKEN"  # noqa: S105 - a name, not a token
     allow_plain_http: bool = False
     ca_file: Path | None = None
+    ask_share: float = 1.0
     least_ms: float = 10.0
     margin_ms: float = 3.0
     newest_events: int = 200
@@ -84,6 +88,8 @@ class FallbackSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"fallback {name} is {value}; give a finite number of at least 0")
+        if not 0 <= self.ask_share <= 1:
+            raise InputError(f"fallback ask_share is {self.ask_share}; give 0 to 1")
         for name in ("newest_events", "max_in_flight"):
             if getattr(self, name) < 1:
                 raise InputError(f"fallback {name} is {getattr(self, name)}; give at least 1")

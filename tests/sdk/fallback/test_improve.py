@@ -6,6 +6,9 @@ import pytest
 
 from pocketrec import Engine, wire
 from pocketrec.fallback import Deadline, improve
+from pocketrec_runtime import DeferralPolicy, DeferralStep, read_bundle
+from pocketrec_runtime.bundle import assemble
+from pocketrec_runtime.deferral import FEATURES
 
 #: The small bundle's items: 50, 181, "x,y", 漢字, عنصر.
 HISTORY = ["50"]
@@ -124,3 +127,29 @@ def test_retired_items_of_the_server_are_not_taken(servers, serve, connect, engi
     kept = improve(client, retired, HISTORY, 2, device, far())
     assert kept.source == "device"
     assert "not in the catalogue" in kept.reason
+
+
+def test_the_policy_of_the_bundle_decides_who_asks(servers, serve, connect, tiny_bundle) -> None:
+    # One event expects log(1) = 0 of gain, two events log(2): only the second is among the tenth.
+    policy = DeferralPolicy(
+        weights=(1.0, *[0.0] * (len(FEATURES) - 1)),
+        means=(0.0,) * len(FEATURES),
+        scales=(1.0,) * len(FEATURES),
+        intercept=0.0,
+        steps=(DeferralStep(0.1, 0.5, 0.02, 0.01, 0.03),),
+    )
+    contents = replace(read_bundle(tiny_bundle).contents, deferral=policy)
+    engine = Engine(assemble(contents))
+    server = serve(answers(servers, ("漢字", 4.5), ("x,y", 2.0)))
+    client = connect(server.url, ask_share=0.1)
+
+    def answer(history: list[str]):
+        return improve(client, engine, history, 2, engine.recommend(history, k=2), far())
+
+    sure = answer(["50"])
+    assert (sure.source, "not likely to do better" in sure.reason) == ("device", True)
+    assert server.asked == []
+    assert answer(["50", "181"]).source == "server"
+    everybody = connect(server.url)
+    device = engine.recommend(["50"], k=2)
+    assert improve(everybody, engine, ["50"], 2, device, far()).source == "server"

@@ -81,6 +81,8 @@ def test_without_a_url_there_is_no_address() -> None:
     "values",
     [
         {"least_ms": -1.0},
+        {"ask_share": 1.5},
+        {"ask_share": float("nan")},
         {"margin_ms": float("nan")},
         {"retry_share": float("inf")},
         {"newest_events": 0},

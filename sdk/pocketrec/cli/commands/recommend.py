@@ -14,6 +14,7 @@ from pocketrec.cli.options import (
 )
 from pocketrec.cli.ranking import emit_answer
 from pocketrec.cli.rules import rules_option, tell_idle_rules
+from pocketrec.cli.server import Asking, refuse_rules, server_options
 from pocketrec_runtime import Engine, RuleContext, load_rules
 
 
@@ -33,6 +34,7 @@ from pocketrec_runtime import Engine, RuleContext, load_rules
     "answer, further columns narrow it.",
 )
 @rules_option
+@server_options
 @json_option
 def command(
     *,
@@ -42,24 +44,38 @@ def command(
     include_seen: bool,
     filters: tuple[str, ...],
     rules: Path | None,
+    server: str | None,
+    deadline_ms: float,
+    token_env: str,
+    ask_share: float,
     as_json: bool,
 ) -> None:
     """Rank the whole catalogue of BUNDLE for a history, offline.
+
+    With --server the device answers first, and a server may improve on it inside the deadline; the
+    answer's source is then "server". What goes wrong with a server is a reason, never an error.
 
     Ids that the bundle does not know are skipped and named. Without any known id the answer is
     the most popular items, and says so: its source is "popularity" instead of "device".
     """
     ids = read_ids(history, "--history")
+    if server is not None:
+        refuse_rules(rules=rules is not None, include_seen=include_seen)
     ruled = None if rules is None else load_rules(rules)
     engine = Engine.open(bundle)
     if ruled is not None:
         tell_idle_rules(ruled, engine.catalogue)
+    passing = read_filters(filters, engine.catalogue) or None
+    # Before ranking: the deadline is for device and server together.
+    asking = None if server is None else Asking(server, deadline_ms, token_env, ask_share)
     answer = engine.recommend(
         ids,
         k=k,
         include_seen=include_seen,
-        filters=read_filters(filters, engine.catalogue) or None,
+        filters=passing,
         rules=ruled,
         context=RuleContext(now_s=time.time()),
     )
+    if asking is not None:
+        answer = asking.improve(engine, ids, k, answer, passing)
     emit_answer("recommend", answer, as_json=as_json)
