@@ -38,7 +38,7 @@ from pocketrec_distill.pipeline.teachers import teacher_figures
 from pocketrec_distill.report.schema import REPORT_SCHEMA
 from pocketrec_distill.training.parallel import data_parallel, started
 from pocketrec_distill.version import VERSION
-from pocketrec_runtime import BundleContents, DeferralPolicy, Engine, write_bundle
+from pocketrec_runtime import BundleContents, Engine, write_bundle
 from pocketrec_runtime.bundle import assemble
 
 Metrics = dict[str, dict[str, RankingMetrics]]
@@ -104,13 +104,8 @@ def distill(
         variants = shipping.variants()
         contents = shipping.shipped(next(v for v in variants if v.shipped))
         with run.timed("evaluate"):
+            contents, metrics = _with_policy(models, contents)
             engine = Engine(assemble(contents))
-            metrics, beliefs = _evaluated(models, engine)
-            contents = replace(contents, deferral=_policy(models, engine, metrics, beliefs))
-            engine = Engine(assemble(contents))
-            deferral = deferral_report(
-                engine, data.test, metrics["test"]["shipped"], metrics["test"]["blend"]
-            )
             cold = {"cold": cold_report(engine, data.texts, data.cold)} if data.cold else {}
         gate = closing_gate(metrics["test"], config.gate, say)
         out = gated_path(out, gate)
@@ -122,7 +117,9 @@ def distill(
             "retention": retention(metrics["test"]),
             "comparisons": comparisons(metrics["test"]),
             "gate": {**gate.as_dict(), "bundle": out.name},
-            "deferral": deferral,
+            "deferral": deferral_report(
+                engine, data.test, metrics["test"]["shipped"], metrics["test"]["blend"]
+            ),
             "parameters": _parameters(models),
             "bundle_bytes": size_bytes,
             "latency_ms": _latency(models, Engine.open(out), shipping),
@@ -172,15 +169,13 @@ def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
     return {"test": test, "validation": evaluate_all(scorers, data.validation)}, beliefs
 
 
-def _policy(
-    models: RunModels, engine: Engine, metrics: Metrics, beliefs: Beliefs
-) -> DeferralPolicy:
-    """When a device with this bundle should ask a server with the blend."""
-    measured = metrics["validation"]
-    queries = models.data.validation
-    return fitted_policy(
-        engine, queries, beliefs, measured["shipped"], measured["blend"], models.seed
-    )
+def _with_policy(models: RunModels, contents: BundleContents) -> tuple[BundleContents, Metrics]:
+    """The contents with a deferral policy to the blend, and every model's metrics."""
+    engine = Engine(assemble(contents))
+    metrics, beliefs = _evaluated(models, engine)
+    shipped, blend = (metrics["validation"][name] for name in ("shipped", "blend"))
+    policy = fitted_policy(engine, models.data.validation, beliefs, shipped, blend, models.seed)
+    return replace(contents, deferral=policy), metrics
 
 
 def _written(
