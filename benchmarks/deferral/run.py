@@ -12,7 +12,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.report.sections import deferral_drawing
-from pocketrec_runtime import DeferralPolicy, Engine
+from pocketrec_runtime import Engine
 
 HERE = Path(__file__).resolve().parent
 MARKS = ("<!-- deferral: begin, written by run.py -->", "<!-- deferral: end -->")
@@ -66,18 +65,6 @@ class FinishedRun(RunDirectory):
         if len(found) != 1:
             raise SystemExit(f"{self.root} has {len(found)} stages {name}; one is needed")
         return found[0]
-
-
-@dataclass(frozen=True)
-class WithDeferral:
-    """An engine's answers with another policy: what the report measures."""
-
-    engine: Engine
-    deferral: DeferralPolicy
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the engine's."""
-        return getattr(self.engine, name)
 
 
 class Kept:
@@ -199,13 +186,14 @@ def measured(engine: Engine, scores: Mapping[str, np.ndarray]) -> dict[str, Any]
     policy = fitted_policy(
         engine, queries["validation"], beliefs, validation["shipped"], validation["blend"], 0
     )
-    with_policy: Any = WithDeferral(engine, policy)
     return {
         "ndcg@10": {split: {name: float(m.ndcg.mean()) for name, m in by.items()}
                     for split, by in found.items()},
         "queries": {split: len(queries[split]) for split in SPLITS},
         "policy": policy.as_dict(),
-        "deferral": deferral_report(with_policy, queries["test"], test["shipped"], test["blend"]),
+        "deferral": deferral_report(
+            engine, policy, queries["test"], test["shipped"], test["blend"]
+        ),
     }  # fmt: skip
 
 

@@ -59,12 +59,21 @@ def fitted_policy(
 
 
 def deferral_report(
-    engine: Engine, queries: QuerySet, device: RankingMetrics, server: RankingMetrics
+    engine: Engine,
+    policy: DeferralPolicy,
+    queries: QuerySet,
+    device: RankingMetrics,
+    server: RankingMetrics,
 ) -> Mapping[str, Any]:
-    """What the policy brings on test: the section `deferral` of the report."""
-    policy = engine.deferral
-    if policy is None:
-        return {}
+    """What a policy brings on test: the section `deferral` of the report.
+
+    Args:
+        engine: The bundle.
+        policy: Its policy.
+        queries: Test.
+        device: The bundle's metrics on them.
+        server: The teacher's.
+    """
     features = np.array([seen_by(engine, history, 0)[0] for history in queries.histories])
     expected = policy.expected_gain(features)
     curve = deferral_curve(expected, device.ndcg, server.ndcg)

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.floors import Popularity, co_occurrence, interaction_counts
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
 from pocketrec_distill.pipeline.gate import closing_gate, gated_path
 from pocketrec_distill.pipeline.measure import (
@@ -104,9 +105,8 @@ def distill(
         variants = shipping.variants()
         contents = shipping.shipped(next(v for v in variants if v.shipped))
         with run.timed("evaluate"):
-            contents, metrics = _with_policy(models, contents)
-            engine = Engine(assemble(contents))
-            cold = {"cold": cold_report(engine, data.texts, data.cold)} if data.cold else {}
+            contents, metrics, deferral = _with_policy(models, contents)
+            cold = _cold(data, contents)
         gate = closing_gate(metrics["test"], config.gate, say)
         out = gated_path(out, gate)
         with run.timed("bundle"):
@@ -117,9 +117,7 @@ def distill(
             "retention": retention(metrics["test"]),
             "comparisons": comparisons(metrics["test"]),
             "gate": {**gate.as_dict(), "bundle": out.name},
-            "deferral": deferral_report(
-                engine, data.test, metrics["test"]["shipped"], metrics["test"]["blend"]
-            ),
+            "deferral": deferral,
             "parameters": _parameters(models),
             "bundle_bytes": size_bytes,
             "latency_ms": _latency(models, Engine.open(out), shipping),
@@ -131,6 +129,12 @@ def distill(
             **cold,
             **_details(models, shipping, variants),
         }
+
+
+def _cold(data: Dataset, contents: BundleContents) -> dict[str, Any]:
+    if data.cold is None:
+        return {}
+    return {"cold": cold_report(Engine(assemble(contents)), data.texts, data.cold)}
 
 
 def _seeded(config: DistillConfig, seed: int | None) -> DistillConfig:
@@ -169,13 +173,17 @@ def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
     return {"test": test, "validation": evaluate_all(scorers, data.validation)}, beliefs
 
 
-def _with_policy(models: RunModels, contents: BundleContents) -> tuple[BundleContents, Metrics]:
-    """The contents with a deferral policy to the blend, and every model's metrics."""
+def _with_policy(
+    models: RunModels, contents: BundleContents
+) -> tuple[BundleContents, Metrics, Mapping[str, Any]]:
+    """The contents with a deferral policy to the blend, all metrics, and what the policy brings."""
     engine = Engine(assemble(contents))
     metrics, beliefs = _evaluated(models, engine)
     shipped, blend = (metrics["validation"][name] for name in ("shipped", "blend"))
     policy = fitted_policy(engine, models.data.validation, beliefs, shipped, blend, models.seed)
-    return replace(contents, deferral=policy), metrics
+    test = metrics["test"]
+    found = deferral_report(engine, policy, models.data.test, test["shipped"], test["blend"])
+    return replace(contents, deferral=policy), metrics, found
 
 
 def _written(
