@@ -141,7 +141,9 @@ def test_damaged_logs_are_refused(tmp_path) -> None:
     run_accuracy(Counting(), 3, tmp_path)
     path = tmp_path / "mlperf_log_accuracy.json"
     entries = json.loads(path.read_text())
-    for damaged in (entries[:2], [*entries[:2], entries[0]], [{**entries[0], "data": "0"}], "["):
+    wrong_data = [{**entries[0], "data": "0"}]
+    twice = [*entries, entries[0]]
+    for damaged in (entries[:2], [*entries[:2], entries[0]], twice, wrong_data, "["):
         path.write_text(damaged if isinstance(damaged, str) else json.dumps(damaged))
         with pytest.raises(BenchError):
             read_answers(tmp_path, 3)

@@ -38,14 +38,14 @@ def test_slices_of_a_short_load_are_tenths_of_it() -> None:
 
 
 def test_a_device_that_slows_down_is_throttled() -> None:
-    # 90 s at one query a second: 1 ms in the first 30, 3 ms between, then 1.2 ms.
-    latencies = [1e-3] * 30 + [3e-3] * 30 + [1.2e-3] * 30
-    ends = [float(second) for second in range(1, 91)]
+    # 150 s at one query a second: 1 ms in the first 30, 3 ms in 90 between, then 1.2 ms.
+    latencies = [1e-3] * 30 + [3e-3] * 90 + [1.2e-3] * 30
+    ends = [float(second) for second in range(1, 151)]
     found = sustained_of(_record(latencies, ends), STILL, STILL)
     assert (found.window_s, found.first_s, found.last_s) == (30.0, 1e-3, 1.2e-3)
     assert found.ratio == pytest.approx(1.2)
     assert found.throttled
-    steady = _record([1e-3] * 90, ends)
+    steady = _record([1e-3] * 150, ends)
     assert not sustained_of(steady, STILL, STILL).throttled
     heat = replace(STILL, throttles=5), replace(STILL, throttles=6)
     hot = sustained_of(steady, *heat)
