@@ -24,7 +24,7 @@ Clock = Callable[[], float]
 K = 10
 _QUERIES = 16
 _CALLS, _MOST, _TURN_S, _FINE_S = 5, 200, 0.02, 1e-6
-_USER_EVENTS, _STORE_BYTES = 20, 2**31
+_USER_EVENTS, _STORE_BYTES, _ENTRY_BYTES, _LEAST_SIZES = 20, 2**31, 2**11, 3
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,26 @@ def events_axis(engine: Engine, sizes: Sequence[int], rounds: int, seed: int) ->
 
 
 def users_axis(engine: Engine, sizes: Sequence[int], rounds: int, seed: int) -> Series:
-    """One event of a random user, with so many users' states kept in memory."""
+    """One event of a random user, with so many users' states kept in memory.
+
+    Sizes whose states would take more than 2 GiB are left out: an LLM student's are large.
+
+    Raises:
+        InputError: Fewer than three sizes are left.
+    """
     events = max(1, min(_USER_EVENTS, engine.window // 2))
     calls: list[Callable[[], object]] = []
     kept = 0.0
+    one = cache_bytes(engine.prefill([0] * events)[0].kv) + _ENTRY_BYTES
+    sizes = [size for size in sizes if size * one <= _STORE_BYTES]
+    if len(sizes) < _LEAST_SIZES:
+        raise InputError(f"a user's state takes {one} bytes; {_STORE_BYTES >> 20} MiB hold too few")
     for size in sizes:
         rng = np.random.default_rng(seed)
-        store = StateStore(memory_bytes=_STORE_BYTES)
+        store = StateStore(memory_bytes=2 * _STORE_BYTES)
         known = rng.integers(len(engine.catalogue), size=(size, events)).tolist()
         for user, history in enumerate(known):
             store.follow(engine, str(user), history)
-        if store.stats.users < size:
-            raise InputError(f"{size} users' states take more than {_STORE_BYTES >> 20} MiB")
         kept = store.stats.memory_bytes / size
         calls.append(partial(_next_event, engine, store, known, rng))
     return Series(tuple(sizes), _in_turns(calls, rounds), kept)
