@@ -95,6 +95,19 @@ def test_a_file_that_another_process_moved_is_left(tmp_path) -> None:
     assert b"from the first" not in aside.read_bytes()
 
 
+def test_a_damaged_file_takes_its_log_along(tmp_path) -> None:
+    for part in ("", "-wal", "-shm"):
+        (tmp_path / f"events.sqlite{part}").write_text(f"old{part}")
+    aside = move_aside(tmp_path / "events.sqlite")
+    assert {
+        path.name.removeprefix(aside.name): path.read_text() for path in tmp_path.iterdir()
+    } == {
+        "": "old",
+        "-wal": "old-wal",
+        "-shm": "old-shm",
+    }
+
+
 def test_erasing_a_user_removes_damaged_files(damaged_at) -> None:
     folder = damaged_at(0, b"\xa5" * PAGE)
     with EventStore(folder) as store:

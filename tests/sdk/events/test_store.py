@@ -3,6 +3,7 @@
 import math
 import shutil
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
@@ -79,12 +80,25 @@ def test_what_cannot_be_stored_is_named(tmp_path, field, value, message) -> None
         assert len(store) == 0
 
 
+@pytest.fixture
+def _hurried_threads():
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_hurried_threads")
 def test_threads_share_a_store(tmp_path) -> None:
     with EventStore(tmp_path) as store:
+        together = threading.Barrier(6)
 
         def work(name: str) -> None:
+            together.wait()
             for number in range(30):
-                store.record(name, str(number), "click")
+                store.record_many([Event(name, str(number), "click", 1.0)])
+                store.users()
 
         threads = [threading.Thread(target=work, args=(f"thread-{n}",)) for n in range(6)]
         for thread in threads:
