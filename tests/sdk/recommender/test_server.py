@@ -71,6 +71,15 @@ def test_with_filters_the_server_scores_what_passes(opened, server, monkeypatch)
     assert server.asked_for == [("/v1/score", asked)]
 
 
+def test_a_share_of_nothing_asks_nothing(opened, server, monkeypatch) -> None:
+    monkeypatch.delenv("POCKETREC_SERVER_TOKEN", raising=False)
+    user = opened(fallback=FallbackSettings(url=server.url, ask_share=0.0)).user("Ada")
+    user.record("50")
+    answer = user.recommend(2, deadline_ms=30_000)
+    assert (answer.source, server.asked_for) == ("device", [])
+    assert "not asked" in answer.reason
+
+
 def test_a_dead_server_costs_no_answer(opened, server, monkeypatch) -> None:
     monkeypatch.delenv("POCKETREC_SERVER_TOKEN", raising=False)
     server.close()
