@@ -183,3 +183,20 @@ def test_events_of_schema_1_age_from_the_migration_on(tmp_path) -> None:
     connection = sqlite3.connect(tmp_path / "events.sqlite")
     assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     connection.close()
+
+
+def test_a_store_of_schema_2_goes_on(tmp_path) -> None:
+    """Its clock had lived five days when the second event came; one of Bob was erased."""
+    shutil.copy(FIXTURES / "schema_2.sqlite", tmp_path / "events.sqlite")
+    wall = Wall()
+    wall.now_s = START_S + 5 * DAY_S
+    with EventStore(tmp_path, settings=EventStoreSettings(ttl_days=6), clock=wall) as store:
+        assert [(e.sequence, e.user, e.item) for e in store.events()] == [
+            (1, "Ada", "50"),
+            (2, "漢字", "x,y"),
+        ]
+        assert store.items() == {"new": '{"model": "m"}'}
+        assert (store.revision().removals, store.revision().items) == (1, 1)
+        wall.now_s += 2 * DAY_S
+        assert store.record("Ada", "181", "click").sequence == 4
+        assert [event.sequence for event in store.events()] == [2, 4]
