@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=HERE / "results.json")
+    parser.add_argument("--out", type=Path, default=Path("server.json"))
     given, more = parser.parse_known_args()
     histories = read_histories(given.interactions)
     rng = random.Random(0)
