@@ -33,6 +33,20 @@ def test_the_student_learns_the_rings(finished: FinishedRun) -> None:
     assert test["shipped"]["ndcg@10"] > 0.9 > 2 * test["popularity"]["ndcg@10"]
 
 
+def test_the_bundle_holds_a_policy_that_is_measured_on_test(finished: FinishedRun) -> None:
+    policy = Engine.open(finished.place.bundle).deferral
+    assert policy is not None
+    assert policy.fitted_on == "90 validation queries"
+    # Ninety queries are too few to show a gain.
+    assert policy.steps == ()
+    found, test = finished.report["deferral"], finished.report["test"]
+    assert found["validation"] == []
+    assert [point["share"] for point in found["test"]][:2] == [0.0, 0.05]
+    assert found["test"][0]["ndcg"] == pytest.approx(test["shipped"]["ndcg@10"])
+    assert found["test"][-1]["ndcg"] == pytest.approx(test["blend"]["ndcg@10"])
+    assert "Deferral to a server" in (finished.place.run_dir / "report.html").read_text("utf-8")
+
+
 def test_a_student_that_fails_the_gate_ends_with_7_beside_its_place(
     finished: FinishedRun, tmp_path: Path
 ) -> None:
