@@ -165,9 +165,7 @@ def request_features(
     if len(known) == 0:
         raise InputError("a history without a known item has no features; see `defers`")
     catalogue = engine.catalogue
-    found, scores = engine.top_k(
-        vector, TOP, exclude=frozenset(known), allow=catalogue.allowed(None)
-    )
+    found, scores = engine.top_k(vector, TOP, exclude=frozenset(known))
     top, events = found.tolist(), list(known[-_EVENTS:])
     values = [
         math.log(len(known)),
