@@ -23,8 +23,9 @@ def training(monkeypatch, calls, report, tiny_bundle) -> None:
         calls.append(("load_config", path, seed))
         return SimpleNamespace(data="data settings")
 
-    def distill(interactions, items, out, *, config, run_dir, seed):
-        calls.append(("distill", interactions, items, out, config.data, run_dir, seed))
+    def distill(interactions, items, out, *, config, run_dir, seed, teacher_out):
+        asked = (interactions, items, out, config.data, run_dir, seed, teacher_out)
+        calls.append(("distill", *asked))
         return report
 
     def evaluate_bundle(bundle, interactions, split, settings):
@@ -71,12 +72,13 @@ def test_distill_prints_the_report(cli, calls, report, events, tmp_path) -> None
     outcome = cli(
         "distill", "--interactions", events, "--items", events, "--out", out,
         "--run-dir", run_dir, "--seed", 7, "--config", events, "--json",
+        "--teacher-out", tmp_path / "teacher",
     )  # fmt: skip
-    assert outcome.code == 0
+    assert outcome.code == 0, outcome.err
     assert outcome.json == {"schema": "pocketrec.report/1", **report}
     assert calls == [
         ("load_config", events, 7),
-        ("distill", events, events, out, "data settings", run_dir, 7),
+        ("distill", events, events, out, "data settings", run_dir, 7, tmp_path / "teacher"),
     ]
 
 
@@ -93,7 +95,7 @@ def test_distill_as_text(cli, calls, events, tmp_path) -> None:
     assert lines[5].split()[2:] == ["0.1058", "0.0948..0.1178", "0.2010", "0.0794", "0.4700"]
     assert lines[-2].split() == ["bundle", str(out)]
     assert lines[-1].split() == ["report", str(tmp_path / "b-report" / "report.html")]
-    assert calls[-1] == ("distill", events, None, out, "data settings", None, None)
+    assert calls[-1] == ("distill", events, None, out, "data settings", None, None, None)
 
 
 def test_a_failed_gate_ends_with_7_and_names_the_bundle(

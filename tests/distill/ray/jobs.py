@@ -5,6 +5,7 @@ A process of its own, as Ray's own deprecation warnings would end the tests.
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,15 @@ from pocketrec_distill.spread import OnRay, here
 from pocketrec_distill.training import label
 
 ITEMS = 7
+LONGEST_WAIT_S = 120
 
 
-def process(_part: int) -> np.ndarray:
+def process(folder: str) -> np.ndarray:
+    """Who works; the first waits for the second, who would else come when all is done."""
+    Path(folder, str(os.getpid())).touch()
+    ends = time.monotonic() + LONGEST_WAIT_S
+    while len(list(Path(folder).iterdir())) < 2 and time.monotonic() < ends:
+        time.sleep(0.05)
     return np.array([os.getpid()], np.float64)
 
 
@@ -43,7 +50,9 @@ def main(llm_folder: str, out: str) -> None:
             llm, texts, layer=1, max_tokens=16, cache=folder / "states.sqlite", spread=spread
         )
         np.save(folder / "states.npy", states)
-    np.save(Path(out, "processes.npy"), np.concatenate(list(on_ray(process, range(8)))))
+    workers = Path(out, "workers")
+    workers.mkdir()
+    np.save(Path(out, "processes.npy"), np.concatenate(list(on_ray(process, 8 * [str(workers)]))))
 
 
 if __name__ == "__main__":
