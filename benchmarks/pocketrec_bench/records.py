@@ -12,6 +12,8 @@ import types
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pocketrec_bench.errors import ResultFormatError
+from pocketrec_runtime.bundle import strict_json
+from pocketrec_runtime.errors import BundleFormatError
 
 _Record = TypeVar("_Record")
 
@@ -62,17 +64,13 @@ def parse(text: str | bytes, name: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ResultFormatError: Not JSON, a key twice in one object, NaN or infinity.
+        ResultFormatError: No JSON as `strict_json` reads it.
     """
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
-    except (ValueError, RecursionError) as error:
-        raise ResultFormatError(f"{name} is not the JSON it should be: {error}") from error
+        return strict_json.parse(data, name)
+    except BundleFormatError as error:
+        raise ResultFormatError(str(error)) from error
 
 
 def dump(values: object, indent: int | None = None) -> str:
@@ -137,21 +135,3 @@ def _plain(hint: Any, value: Any, name: str) -> Any:
 
 def _wrong(name: str, value: object, expected: str) -> NoReturn:
     raise ResultFormatError(f"{name} is {repr(value)[:60]}; it must be {expected}")
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return values
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is too large a number")
-    return value
