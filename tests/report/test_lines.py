@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 from pocketrec_distill.report import render_html
 from pocketrec_runtime.page import Line, lines
-from pocketrec_runtime.page.lines import HEIGHT, WIDTH
+from pocketrec_runtime.page.frame import WIDTH
+from pocketrec_runtime.page.lines import HEIGHT
 
 DEFERRAL = {
     "fitted_on": "700 validation queries",

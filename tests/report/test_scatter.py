@@ -3,7 +3,8 @@
 import re
 from xml.etree import ElementTree
 
-from pocketrec_runtime.page.scatter import HEIGHT, WIDTH, Point, pareto_front, scatter
+from pocketrec_runtime.page.frame import WIDTH
+from pocketrec_runtime.page.scatter import HEIGHT, Point, pareto_front, scatter
 
 POINTS = [
     Point("a", 10.0, 0.10, "tiny"),
