@@ -77,7 +77,7 @@ class Audience:
         if not len(self.users):
             return unchanged(rows, vectors)
         lists = self._lists(rows, vectors)
-        wanted = lists.share_shown(self._tops(rows, self.table[rows]))
+        wanted = lists.share_shown(_best(self._scores(rows, self.table[rows])))
         if not wanted:
             return unchanged(rows, vectors)
         raising = self._raising()
@@ -96,28 +96,29 @@ class Audience:
         return found.astype(np.float32)
 
     def _lists(self, rows: NDArray[np.int64], vectors: Floats) -> "_Lists":
-        scores = self.users @ self.table.T
-        target = scores[np.arange(len(scores)), self.targets]
-        for row, history in enumerate(self.histories):
-            scores[row, history] = -np.inf
-        scores[:, rows] = -np.inf
-        known = _best(scores)
-        place = np.full(len(self.table), -1)
-        place[rows] = np.arange(len(rows))
-        own = self.users @ vectors.T
-        is_new = place[self.targets] >= 0
-        target = np.where(is_new, own[np.arange(len(own)), place[self.targets]], target)
-        return _Lists(known, self._tops(rows, vectors), target, is_new)
+        queries = np.arange(len(self.users))
+        everything = np.arange(len(self.table))
+        known = self._scores(everything, self.table)
+        own = self._scores(rows, vectors)
+        place = self._places(rows)[self.targets]
+        target = np.where(place >= 0, own[queries, place], known[queries, self.targets])
+        known[:, rows] = -np.inf
+        return _Lists(_best(known), _best(own), target, place >= 0)
 
-    def _tops(self, rows: NDArray[np.int64], vectors: Floats) -> Floats:
-        """Scores of the best of these items for each query, best first; -inf for seen ones."""
-        scores = self.users @ vectors.T
-        place = np.full(len(self.table), -1)
-        place[rows] = np.arange(len(rows))
+    def _scores(self, rows: NDArray[np.int64], vectors: Floats) -> Floats:
+        """Scores of items with such vectors for each query, (queries, rows); -inf for seen ones."""
+        scores: Floats = self.users @ vectors.T
+        places = self._places(rows)
         for row, history in enumerate(self.histories):
-            seen = place[history]
+            seen = places[history]
             scores[row, seen[seen >= 0]] = -np.inf
-        return _best(scores)
+        return scores
+
+    def _places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each item of the table stands among `rows`, -1 for one that does not."""
+        places = np.full(len(self.table), -1)
+        places[rows] = np.arange(len(rows))
+        return places
 
 
 @dataclass(frozen=True)
