@@ -14,6 +14,7 @@ from pocketrec_distill.clicks.settings import ClickSettings
 from pocketrec_distill.clicks.vocabulary import spoken, word_vocabulary
 from pocketrec_distill.clicks.word_tower import distil_word_tower
 from pocketrec_distill.export import export_item_tower, quantize_model
+from pocketrec_distill.training.held_out import mean_cosine
 from pocketrec_distill.training.item_tower import tokenize
 from pocketrec_runtime.towers import OnnxItemTower
 
@@ -91,12 +92,12 @@ def make_tower(
     full, rounded = (
         _encoded(model, tokenizer, texts, exact.shape[1], settings) for model in (fp32, int8)
     )
-    near = _cosine(full, rounded)
+    near = mean_cosine(full, rounded)
     precise = near < KEPT_COSINE or len(int8) >= len(fp32)
     model, vectors = (fp32, full) if precise else (int8, rounded)
     figures = {
         **asdict(fit),
-        "shipped_cosine": _cosine(vectors, exact),
+        "shipped_cosine": mean_cosine(vectors, exact),
         "int8_cosine_to_fp32": near,
         "precision": "fp32" if precise else "int8",
         "pieces": len(pieces),
@@ -134,8 +135,3 @@ def _encoded(
 ) -> Floats:
     tower = OnnxItemTower(model, tokenizer, width=width, max_tokens=settings.max_tokens)
     return tower.encode(texts)
-
-
-def _cosine(a: Floats, b: Floats) -> float:
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).mean())

@@ -15,12 +15,12 @@ from torch.nn import functional
 
 from pocketrec_distill.models.item_tower import PADDING_TOKEN
 from pocketrec_distill.progress import progress
+from pocketrec_distill.training.held_out import held_out, mean_cosine
 
 Floats = NDArray[np.float32]
 Tokens = Sequence[NDArray[np.int64]]
 
 TOKEN_DROPOUT = 0.1
-HELD_OUT_SHARE = 0.1
 _BATCH = 128
 _RIDGE = 1e-2
 # SIF's a (Arora, Liang and Ma, ICLR 2017): words more frequent than this count less.
@@ -120,9 +120,7 @@ def distil_word_tower(
         learning_rate: AdamW's highest step size, relative to the spread of the word vectors.
         seed: Of order, dropout and the held-out texts.
     """
-    order = np.random.default_rng(seed).permutation(len(tokens))
-    held_out = order[: max(1, int(len(order) * HELD_OUT_SHARE))]
-    kept = order[len(held_out) :] if len(order) > 1 else order
+    out, kept = held_out(len(tokens), seed)
 
     def made(rows: NDArray[np.int64], label: str) -> tuple[WordTower, float]:
         chosen = [tokens[row] for row in rows]
@@ -139,9 +137,9 @@ def distil_word_tower(
         return WordTower(vectors, weights), before
 
     measured, _ = made(kept, "item tower, measured")
-    tower, before = made(np.sort(order), "item tower")
+    tower, before = made(np.arange(len(tokens)), "item tower")
     return tower, WordTowerFit(
-        held_out_cosine=cosine(measured, [tokens[row] for row in held_out], targets[held_out]),
+        held_out_cosine=cosine(measured, [tokens[row] for row in out], targets[out]),
         train_cosine=cosine(tower, tokens, targets),
         start_cosine=before,
     )
@@ -149,9 +147,7 @@ def distil_word_tower(
 
 def cosine(tower: WordTower, tokens: Tokens, targets: Floats) -> float:
     """Mean cosine of the tower's vectors to `targets`."""
-    found = encode_tokens(tower, tokens)
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(targets, axis=1)
-    return float(((found * targets).sum(axis=1) / np.maximum(norms, 1e-12)).mean())
+    return mean_cosine(encode_tokens(tower, tokens), targets)
 
 
 @torch.inference_mode()

@@ -36,12 +36,31 @@ def tfidf_of_words(words: Sequence[Sequence[str]]) -> Any:
     shape = (len(words), max(1, len(columns)))
     counts = sparse.coo_matrix((np.ones(len(rows)), (rows, places)), shape).tocsr()
     counts.sum_duplicates()
-    seen = np.bincount(counts.indices, minlength=shape[1])
-    rarity = np.log((1 + len(words)) / (1 + seen)) + 1
-    counts.data = (1 + np.log(counts.data)) * rarity[counts.indices]
-    lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
+    return weighted(counts, inverse_frequencies(counts))
+
+
+def inverse_frequencies(counts: Any) -> NDArray[np.float64]:
+    """log((1 + rows) / (1 + rows with the word)) + 1 of each column of counts, (columns,)."""
+    rows = counts.shape[0]
+    seen = np.bincount(counts.indices, minlength=counts.shape[1])
+    found: NDArray[np.float64] = np.log((1 + rows) / (1 + seen)) + 1
+    return found
+
+
+def weighted(counts: Any, rarity: NDArray[np.floating]) -> Any:
+    """(1 + log count) times the rarity of each column, rows of unit length, SciPy CSR float32.
+
+    Args:
+        counts: SciPy CSR (rows, columns), how often each column stands in a row.
+        rarity: From `inverse_frequencies`, (columns,).
+    """
+    from scipy import sparse
+
+    rows = counts.astype(np.float64)
+    rows.data = (1 + np.log(rows.data)) * rarity[rows.indices]
+    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     scale = sparse.diags(1 / np.where(lengths > 0, lengths, 1))
-    return (scale @ counts).tocsr().astype(np.float32)
+    return (scale @ rows).tocsr().astype(np.float32)
 
 
 class TfIdf:

@@ -11,6 +11,7 @@ from pocketrec_distill.models.bag_tower import BagTower
 from pocketrec_distill.models.item_tower import ItemTower
 from pocketrec_distill.sources import minilm
 from pocketrec_distill.training.bag_tower import fit_bag_tower
+from pocketrec_distill.training.held_out import mean_cosine
 from pocketrec_distill.training.item_tower import ItemTowerSettings, fit_item_tower
 from pocketrec_distill.training.minilm_tower import fit_minilm_tower
 from pocketrec_distill.training.new_items import LevelOf, unchanged
@@ -70,8 +71,7 @@ def smallest_item_tower(tower: ItemTower | BagTower) -> tuple[bytes, str, float]
     rng = np.random.default_rng(0)
     tokens = rng.integers(1, tower.tokens.num_embeddings, (64, 16))
     exact, rounded = (_run_item_tower(model, tokens) for model in (fp32, int8))
-    norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(rounded, axis=1)
-    cosine = float(((exact * rounded).sum(axis=1) / np.maximum(norms, 1e-12)).mean())
+    cosine = mean_cosine(exact, rounded)
     if cosine >= KEPT_COSINE and len(int8) < len(fp32):
         return int8, "int8", cosine
     return fp32, "fp32", cosine

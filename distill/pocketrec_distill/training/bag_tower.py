@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.models.bag_tower import BagTower
 from pocketrec_distill.models.item_tower import PADDING_TOKEN
-from pocketrec_distill.training.item_tower import (
-    HELD_OUT_SHARE,
-    ItemTowerSettings,
-    tokenize,
-    train_tokenizer,
-)
+from pocketrec_distill.models.tfidf import inverse_frequencies, weighted
+from pocketrec_distill.training.held_out import held_out, mean_cosine
+from pocketrec_distill.training.item_tower import ItemTowerSettings, tokenize, train_tokenizer
 from pocketrec_distill.training.new_items import LevelOf, unchanged
 
 Floats = NDArray[np.float32]
@@ -36,25 +33,6 @@ def bags(tokens: Sequence[NDArray[np.int64]], pieces: int) -> Any:
     )
     counts.sum_duplicates()
     return counts
-
-
-def inverse_frequencies(counts: Any) -> Floats:
-    """log((1 + texts) / (1 + texts with the piece)) + 1 of each piece, float32 (pieces,)."""
-    texts = counts.shape[0]
-    having = np.bincount(counts.indices, minlength=counts.shape[1])
-    idf: Floats = (np.log((1 + texts) / (1 + having)) + 1).astype(np.float32)
-    return idf
-
-
-def weighted(counts: Any, idf: Floats) -> Any:
-    """tf-idf with 1 + log of the counts, rows of unit length: what `BagTower` computes inside."""
-    from scipy import sparse
-
-    rows = counts.copy()
-    rows.data = 1 + np.log(rows.data)
-    rows = rows @ sparse.diags(idf)
-    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1))).ravel()
-    return (sparse.diags(1 / np.maximum(lengths, 1e-6)) @ rows).tocsr().astype(np.float32)
 
 
 def ridge_map(rows: Any, targets: Floats, strength: float) -> Floats:
@@ -109,18 +87,16 @@ def fit_bag_tower(
     counts = bags(tokenize(tokenizer, texts, settings.max_tokens), tokenizer.get_piece_size())
     idf = inverse_frequencies(counts)
     rows = weighted(counts, idf)
-    order = np.random.default_rng(seed).permutation(len(texts))
-    out = order[: max(1, int(len(order) * HELD_OUT_SHARE))]
-    kept = order[len(out) :] if len(order) > 1 else order
+    out, kept = held_out(len(texts), seed)
     found = {s: _predicted(rows[kept], targets[kept], rows[out], s) for s in STRENGTHS}
-    best = max(STRENGTHS, key=lambda strength: _mean_cosine(found[strength], targets[out]))
+    best = max(STRENGTHS, key=lambda strength: mean_cosine(found[strength], targets[out]))
     bias = targets.mean(axis=0)
     table = ridge_map(rows, targets - bias, best)
-    tower = BagTower(idf, table, bias)
+    tower = BagTower(idf.astype(np.float32), table, bias)
     level = level_of(out, found[best])
     figures = {
-        "held_out_cosine": _mean_cosine(found[best], targets[out]),
-        "train_cosine": _mean_cosine(rows @ table + bias, targets),
+        "held_out_cosine": mean_cosine(found[best], targets[out]),
+        "train_cosine": mean_cosine(rows @ table + bias, targets),
         "vocabulary": tokenizer.get_piece_size(),
         "ridge": best,
         "scale": level.scale,
@@ -133,8 +109,3 @@ def _predicted(rows: Any, targets: Floats, others: Any, strength: float) -> Floa
     bias = targets.mean(axis=0)
     vectors: Floats = others @ ridge_map(rows, targets - bias, strength) + bias
     return vectors
-
-
-def _mean_cosine(found: Floats, wanted: Floats) -> float:
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
-    return float(((found * wanted).sum(axis=1) / np.maximum(norms, 1e-12)).mean())

@@ -16,11 +16,11 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.item_tower import PADDING_TOKEN, ItemTower
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.progress import progress
+from pocketrec_distill.training.held_out import held_out, mean_cosine
 from pocketrec_distill.training.new_items import LevelOf, unchanged
 
 # Words are dropped at random while training: a new item never has just the text of an old one.
 TOKEN_DROPOUT = 0.1
-HELD_OUT_SHARE = 0.1
 # 256 bytes, padding and unknown stand in every vocabulary.
 _FIXED_TOKENS = 258
 LEAST_VOCABULARY = 300
@@ -202,9 +202,8 @@ def fit_item_tower(
     tokenizer = sentencepiece.SentencePieceProcessor(model_proto=tokenizer_model)
     tokens = tokenize(tokenizer, texts, settings.max_tokens)
     wanted = torch.from_numpy(np.ascontiguousarray(targets))
-    order = np.random.default_rng(seed).permutation(len(texts))
-    held_out = order[: max(1, int(len(order) * HELD_OUT_SHARE))]
-    kept = order[len(held_out) :] if len(order) > 1 else order
+    out, kept = held_out(len(texts), seed)
+    everything = np.arange(len(texts))
 
     def made(rows: NDArray[np.int64], label: str) -> ItemTower:
         torch.manual_seed(seed)
@@ -213,21 +212,17 @@ def fit_item_tower(
         _train(tower, [tokens[row] for row in rows], wanted[rows], settings, seed=seed, label=label)
         return tower
 
-    def encoded(tower: ItemTower, rows: NDArray[np.int64]) -> Tensor:
-        return encode(tower, [tokens[row] for row in rows])
+    def encoded(tower: ItemTower, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return encode(tower, [tokens[row] for row in rows]).numpy()
 
-    unseen = encoded(made(kept, "item tower, measured"), held_out)
-    tower = made(np.sort(order), "item tower")
-    level = level_of(held_out, unseen.numpy())
+    unseen = encoded(made(kept, "item tower, measured"), out)
+    tower = made(everything, "item tower")
+    level = level_of(out, unseen)
     figures = {
-        "held_out_cosine": _mean_cosine(unseen, wanted[held_out]),
-        "train_cosine": _mean_cosine(encoded(tower, order), wanted[order]),
+        "held_out_cosine": mean_cosine(unseen, targets[out]),
+        "train_cosine": mean_cosine(encoded(tower, everything), targets),
         "vocabulary": tokenizer.get_piece_size(),
         "scale": level.scale,
     }
     tower.place(level.scale, torch.from_numpy(level.shift))
     return tower, tokenizer_model, figures
-
-
-def _mean_cosine(found: Tensor, wanted: Tensor) -> float:
-    return float(functional.cosine_similarity(found, wanted).mean())

@@ -18,12 +18,12 @@ from pocketrec_distill.export.encoder import (
     quantize_encoder,
     with_head,
 )
+from pocketrec_distill.training.held_out import held_out, mean_cosine
 from pocketrec_distill.training.new_items import LevelOf, unchanged
 from pocketrec_runtime.towers import OnnxItemTower
 
 Floats = NDArray[np.float32]
 
-HELD_OUT_SHARE = 0.1
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Ridge penalties tried, as shares of the mean variance of the pooled states."""
 KEPT_COSINE = 0.97
@@ -65,12 +65,6 @@ def fit_projection(pooled: Floats, targets: Floats, strength: float) -> Projecti
     return Projection(weight.astype(np.float32), (wanted - centre @ weight).astype(np.float32))
 
 
-def mean_cosine(a: Floats, b: Floats) -> float:
-    """Mean cosine of rows with their partners; 0 where a row is zero."""
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).mean())
-
-
 def choose_projection(
     pooled: Floats, targets: Floats, seed: int, level_of: LevelOf = unchanged
 ) -> tuple[Projection, dict[str, float]]:
@@ -78,9 +72,7 @@ def choose_projection(
 
     That tenth also gives the level of new items, see `LevelOf`.
     """
-    order = np.random.default_rng(seed).permutation(len(pooled))
-    out = order[: max(1, int(len(order) * HELD_OUT_SHARE))]
-    kept = order[len(out) :] if len(order) > 1 else order
+    out, kept = held_out(len(pooled), seed)
     unseen = {
         strength: fit_projection(pooled[kept], targets[kept], strength).apply(pooled[out])
         for strength in STRENGTHS

@@ -9,14 +9,9 @@ import torch
 
 from pocketrec_distill.export import export_item_tower
 from pocketrec_distill.models.bag_tower import BagTower
+from pocketrec_distill.models.tfidf import inverse_frequencies, weighted
 from pocketrec_distill.pipeline.item_towers import made_item_tower
-from pocketrec_distill.training.bag_tower import (
-    bags,
-    fit_bag_tower,
-    inverse_frequencies,
-    ridge_map,
-    weighted,
-)
+from pocketrec_distill.training.bag_tower import bags, fit_bag_tower, ridge_map
 from pocketrec_distill.training.item_tower import ItemTowerSettings, encode, tokenize
 from pocketrec_distill.training.new_items import Level
 from pocketrec_runtime.towers import OnnxItemTower
@@ -44,7 +39,7 @@ def test_tf_idf_by_hand() -> None:
 
 def tower() -> BagTower:
     rng = np.random.default_rng(0)
-    idf = inverse_frequencies(bags(TOKENS, PIECES))
+    idf = inverse_frequencies(bags(TOKENS, PIECES)).astype(np.float32)
     table = rng.normal(size=(PIECES, WIDTH)).astype(np.float32)
     return BagTower(idf, table, np.array([0.5, -1.0, 2.0], np.float32))
 

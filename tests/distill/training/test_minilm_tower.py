@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pocketrec_distill.training.held_out import mean_cosine
 from pocketrec_distill.training.minilm_tower import (
     choose_projection,
     fit_minilm_tower,
     fit_projection,
-    mean_cosine,
 )
 from pocketrec_runtime.towers import OnnxItemTower
 from pocketrec_runtime.wordpiece import WordPiece
