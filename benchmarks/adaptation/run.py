@@ -23,12 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 import harness
 import numpy as np
 from numpy.typing import NDArray
-from pages import put_between
+from pages import cell, put_named
 
 from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.data import clean
 from pocketrec_distill.data.inputs import read_inputs
-from pocketrec_distill.evaluation.bootstrap import Interval, mean_interval, paired_difference
+from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_runtime import Engine
 from pocketrec_runtime.adaptation import AdaptationSettings, Learner, UserOffset
@@ -144,15 +144,10 @@ def table(choices: Mapping[str, Any], tested: Mapping[str, Any]) -> str:
     for part, found in (("choices", choices), ("**test**", tested)):
         for each in found["settings"]:
             lines.append(
-                f"| {part} | {found['users']:,} | {found['events']:,} | {_cell(found['frozen'])} | "
-                f"{each['rate']:g} | {each['prior']:g} | {_cell(each['difference'], sign=True)} |"
+                f"| {part} | {found['users']:,} | {found['events']:,} | {cell(found['frozen'])} | "
+                f"{each['rate']:g} | {each['prior']:g} | {cell(each['difference'], sign=True)} |"
             )
     return "\n".join(lines)
-
-
-def _cell(found: Mapping[str, Any], *, sign: bool = False) -> str:
-    interval, form = Interval(found["value"], *found["ci95"]), "+.4f" if sign else ".4f"
-    return f"{interval.value:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 
 
 def arguments() -> argparse.Namespace:
@@ -207,10 +202,7 @@ def main() -> None:
         harness.write_record(given.json, record)
     if given.write_readme:
         origin = f"Commit {harness.commit()[:12]}, bundle {engine.fingerprint[:12]}."
-        mark = f"<!-- {given.name} -->"
-        put_between(
-            HERE / "README.md", mark, mark.replace("<!-- ", "<!-- end "), f"{shown}\n\n{origin}"
-        )
+        put_named(HERE / "README.md", given.name, f"{shown}\n\n{origin}")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 
 import harness
 import numpy as np
-from pages import put_between
+from pages import cell, put_named
 
 from pocketrec_distill.config import DistillConfig, load_config
-from pocketrec_distill.evaluation.bootstrap import Interval, mean_interval, paired_difference
+from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_runtime import Engine, Explanation
 
@@ -123,16 +123,11 @@ def table(name: str, found: Mapping[int, Mapping[str, Any]]) -> str:
         for way in WAYS:
             beside = measured["more_than_random"].get(way)
             lines.append(
-                f"| {events} | {MEANING[way]} | {_cell(measured['log2_rank'][way])} | "
-                f"{_cell(beside, sign=True) if beside else ''} | "
+                f"| {events} | {MEANING[way]} | {cell(measured['log2_rank'][way], 2)} | "
+                f"{cell(beside, 2, sign=True) if beside else ''} | "
                 f"{measured['left_top_10'][way]['value']:.0%} |"
             )
     return "\n".join(lines)
-
-
-def _cell(found: Mapping[str, Any], *, sign: bool = False) -> str:
-    interval, form = Interval(found["value"], *found["ci95"]), "+.2f" if sign else ".2f"
-    return f"{interval.value:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 
 
 def arguments() -> argparse.Namespace:
@@ -181,9 +176,7 @@ def main() -> None:
         origin = (
             f"Users: {users}. Commit {harness.commit()[:12]}, bundle {engine.fingerprint[:12]}."
         )
-        mark = f"<!-- {given.name} -->"
-        text = f"{table(given.name, found)}\n\n{origin}"
-        put_between(HERE / "README.md", mark, mark.replace("<!-- ", "<!-- end "), text)
+        put_named(HERE / "README.md", given.name, f"{table(given.name, found)}\n\n{origin}")
 
 
 if __name__ == "__main__":

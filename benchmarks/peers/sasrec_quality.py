@@ -23,11 +23,10 @@ import environments
 import harness
 import numpy as np
 from exchange import Exchange, Histories, Ints, check_answers, ranks_in
-from pages import put_between
+from pages import cell, put_between
 
 from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.evaluation.bootstrap import (
-    Interval,
     mean_interval,
     paired_difference,
 )
@@ -122,13 +121,6 @@ def table(record: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | {cell(side['ndcg@10'])} | {cell(side['recall@10'])} |")
     lines.append(f"| difference, paired | {cell(result['ndcg@10_difference'], sign=True)} |  |")
     return "\n".join(lines)
-
-
-def cell(found: Mapping[str, Any], *, sign: bool = False) -> str:
-    """A value with its interval."""
-    interval = Interval(found["value"], *found["ci95"])
-    form = "+.4f" if sign else ".4f"
-    return f"{interval.value:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 
 
 def figures(record: Mapping[str, Any]) -> str:
