@@ -45,6 +45,12 @@ def mean_interval(values: Floats, seed: int = 0) -> Interval:
     return _interval(float(values.mean()), samples)
 
 
+def standard_error(values: Floats) -> float:
+    """Standard error of the mean of per-user `values` (users,); 0 for fewer than two."""
+    users = len(values)
+    return float(values.std(ddof=1) / np.sqrt(users)) if users > 1 else 0.0
+
+
 def paired_difference(a: Floats, b: Floats, seed: int = 0) -> Interval:
     """Mean of `a - b`, both per user (users,) in the same order, with its interval."""
     return mean_interval(a - b, seed)

@@ -90,9 +90,13 @@ class RunModels:
             **more,
         }
 
+    def gains(self, scorer: Scorer) -> NDArray[np.float64]:
+        """NDCG@10 of each validation query kept for choices, float64 (queries,)."""
+        return ndcg_at(evaluate(scorer, self.choices).ranks)
+
     def ndcg(self, scorer: Scorer) -> float:
         """Validation NDCG@10 on the queries kept for choices."""
-        return float(ndcg_at(evaluate(scorer, self.choices).ranks).mean())
+        return float(self.gains(scorer).mean())
 
     @functools.cached_property
     def llm(self) -> BaseLlm:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.calibration import fit_calibration
+from pocketrec_distill.evaluation.bootstrap import standard_error
 from pocketrec_distill.export import (
     compare_scores,
     export_gguf,
@@ -26,6 +27,8 @@ from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_t
 from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import (
+    FULL,
+    LOST_NDCG,
     PRECISIONS,
     SMALLEST,
     TOWER_BITS,
@@ -64,6 +67,7 @@ class Shipping:
         self.models, self.data = models, models.data
         self.key = models.student_key
         self._exported: dict[str, Mapping[str, bytes]] = {}
+        self._gains: dict[Precision, NDArray[np.float64]] = {}
 
     def made(self, variant: Precision) -> AnyStudent:
         """The student that a variant was made from: as trained, or fine-tuned for its precision."""
@@ -147,11 +151,12 @@ class Shipping:
             rows = [asdict(v) | {"shipped": v is best} for v in found]
             (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
-        folder = self.models.run.stage("quantize", self.key, make)
+        folder = self.models.run.stage("quantize", {**self.key, "may_lose": LOST_NDCG}, make)
         rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
         return [Variant(**row) for row in rows]
 
     def _measured(self, precision: Precision) -> Variant:
+        """Quality, time and bytes of one precision; fp32 is measured before the others."""
         queries = self.models.choices.first(_PARITY_QUERIES)
         reference = SequenceScorer(self.models.student, self.models.window)
         contents = self.contents(precision)
@@ -160,9 +165,11 @@ class Shipping:
         parity = compare_scores(
             reference.scores(queries.histories), scorer.scores(queries.histories), queries.histories
         )
+        gains = self._gains[precision] = self.models.gains(scorer)
         return Variant(
             **asdict(precision),
-            ndcg=self.models.ndcg(scorer),
+            ndcg=float(gains.mean()),
+            ndcg_error=standard_error(gains - self._gains[FULL]),
             append_ms=append_and_rank_ms(engine, self.longest_history)["median"],
             append_difference=append_difference(scorer, queries.histories),
             size_bytes=len(contents.user_tower or b"") + rows_bytes(contents),

@@ -7,6 +7,7 @@ import pytest
 
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation import Interval, mean_interval, paired_difference, ratio
+from pocketrec_distill.evaluation.bootstrap import standard_error
 
 
 def test_interval_has_the_width_that_theory_gives() -> None:
@@ -68,3 +69,8 @@ def test_no_user_is_an_error() -> None:
 
 def test_the_reports_form() -> None:
     assert Interval(0.5, 0.25, 0.75).as_dict() == {"value": 0.5, "ci95": [0.25, 0.75]}
+
+
+def test_a_standard_error_is_that_of_the_mean() -> None:
+    assert standard_error(np.array([0.0, 1.0, 0.0, 1.0])) == pytest.approx(math.sqrt(1 / 12))
+    assert standard_error(np.array([0.7])) == 0.0

@@ -50,6 +50,22 @@ def test_half_a_percent_noise_and_an_inexact_cache_are_the_limits(
     assert chosen(measured(int4_int4=change)) == expected
 
 
+@pytest.mark.parametrize(
+    ("ndcg", "error", "kept"),
+    [
+        (0.1985, 0.0016, True),  # .75% lost, and as much may be chance
+        (0.1985, 0.0014, False),
+        (0.1979, 0.0100, False),  # however few the users, 1% is the end
+    ],
+)
+def test_a_loss_within_one_standard_error_is_forgiven_up_to_one_percent(
+    ndcg: float, error: float, kept: bool
+) -> None:
+    variants = measured(int4_int4={"ndcg": ndcg, "ndcg_error": error})
+    assert chosen(variants) == (("int4", "int4") if kept else ("int8", "int4"))
+    assert loses(variants, SMALLEST)  # so a fine-tuned one is tried as well
+
+
 @pytest.mark.parametrize(("append_ms", "kept"), [(0.29, True), (0.31, False)])
 def test_a_tenth_of_a_millisecond_is_not_noticed(append_ms: float, kept: bool) -> None:
     fast = [replace(variant, append_ms=0.2) for variant in measured()]
