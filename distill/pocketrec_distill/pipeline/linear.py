@@ -16,6 +16,8 @@ from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.training.synthetic import Neighbours
 
 REGULARIZATION = (10.0, 30.0, 100.0, 300.0, 1000.0)
+# Many users with long histories want more: the grid grows by this factor while its end is best.
+GROWTH, MAX_REGULARIZATION = 3.0, 30_000.0
 DECAY = (0.8, 0.9, 0.95)
 # What the texts weigh against behaviour, as shares of the regularisation.
 TEXT_SHARES = (0.05, 0.15, 0.4)
@@ -40,6 +42,11 @@ class LinearChoice:
     text: float = 0.0
 
 
+def _plain(tried: Sequence[LinearChoice]) -> LinearChoice:
+    """The best of EASE as published: without recency."""
+    return max((choice for choice in tried if choice.decay == 1), key=NDCG)
+
+
 class LinearModels:
     """EASE and its variants over one data set."""
 
@@ -62,7 +69,14 @@ class LinearModels:
             for regularization in REGULARIZATION
             for found in self._tried(ndcg, regularization, 0.0)
         ]
-        plain = max((c for c in tried if c.decay == 1), key=NDCG)
+        last = REGULARIZATION[-1]
+        while last < MAX_REGULARIZATION and last in (
+            max(tried, key=NDCG).regularization,
+            _plain(tried).regularization,
+        ):
+            last *= GROWTH
+            tried += self._tried(ndcg, last, 0.0)
+        plain = _plain(tried)
         best = max(tried, key=NDCG)
         for share in TEXT_SHARES:
             tried += self._tried(ndcg, best.regularization, share * best.regularization)

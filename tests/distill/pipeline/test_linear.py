@@ -1,5 +1,7 @@
 """The choice among linear models: by validation, with text where text helps."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
-from pocketrec_distill.pipeline.linear import LinearChoice, LinearModels
+from pocketrec_distill.pipeline.linear import REGULARIZATION, LinearChoice, LinearModels
 
 ITEMS = 40
 
@@ -92,3 +94,18 @@ def _cosine(first: int, second: int) -> float:
     if first == second:
         return 1.0
     return group**2 / length if first // 4 == second // 4 else 0.0
+
+
+@pytest.mark.parametrize(("wanted", "found"), [(30.0, 30.0), (2_500.0, 3_000.0), (1e9, 81_000.0)])
+def test_the_grid_grows_while_its_end_is_best(
+    told: Dataset, monkeypatch: pytest.MonkeyPatch, wanted: float, found: float
+) -> None:
+    def tried(*settings: Any) -> list[LinearChoice]:
+        *_, regularization, text = settings
+        return [LinearChoice(1 / (1 + abs(regularization - wanted)), regularization, text=text)]
+
+    monkeypatch.setattr(LinearModels, "_tried", tried)
+    chosen = LinearModels(told).choose(lambda scorer: ndcg_of(told, scorer))
+    assert chosen["ease"]["regularization"] == found
+    last = max(choice["regularization"] for choice in chosen["validation"])
+    assert last == max(REGULARIZATION[-1], min(3 * found, 81_000.0)), "no further than it pays"
