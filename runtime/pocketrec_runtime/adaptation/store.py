@@ -1,8 +1,5 @@
 """What was learned of users, by name: in memory, and in files that outlive the process."""
 
-import contextlib
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,8 +12,8 @@ from numpy.typing import NDArray
 from pocketrec_runtime.adaptation.file import decode_learned, encode_learned
 from pocketrec_runtime.adaptation.learner import Learned, Learner
 from pocketrec_runtime.errors import InputError, StateError
+from pocketrec_runtime.store.cache import UserCache
 from pocketrec_runtime.store.folder import BoundedFolder
-from pocketrec_runtime.store.record import user_digest
 
 SUFFIX = ".taste"
 
@@ -46,13 +43,13 @@ class TasteStore:
     ) -> None:
         if max_users < 1 or disk_bytes < 1:
             raise InputError(f"limits are {max_users} and {disk_bytes}; give at least 1")
-        self._folder = None if folder is None else BoundedFolder(Path(folder), SUFFIX, disk_bytes)
-        self._max_users = max_users
-        self._users: OrderedDict[str, Learned] = OrderedDict()
-        self._dirty: set[str] = set()
-        self._forgotten = 0
-        self._lock = threading.Lock()
-        self._disk_lock = threading.Lock()
+        self._cache: UserCache[Learned] = UserCache(
+            None if folder is None else BoundedFolder(Path(folder), SUFFIX, disk_bytes),
+            encode_learned,
+            lambda _: 1,
+            max_users,
+            "learned tastes",
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +63,7 @@ class TasteStore:
         self.flush()
 
     def __len__(self) -> int:
-        return len(self._users)
+        return len(self._cache)
 
     def adapted(
         self, learner: Learner, user: str, history: Sequence[int], vector: NDArray[np.float32]
@@ -82,19 +79,12 @@ class TasteStore:
         Raises:
             InputError: As `Engine.prefill`.
         """
-        forgotten = self._forgotten
-        with self._lock:
-            kept = self._users.get(user)
-        before = kept if kept is not None else self._read(user, len(vector))
+        epoch = self._cache.epoch
+        before = self._cache.get(user)
+        if before is None:
+            before = self._read(user, len(vector))
         learned = learner.follow(before, history)
-        with self._lock:
-            # Who was forgotten meanwhile must not come back.
-            if forgotten == self._forgotten:
-                self._users[user] = learned
-                self._users.move_to_end(user)
-                if learned is not before:
-                    self._dirty.add(user)
-        self._make_room()
+        self._cache.put(user, learned, epoch, dirty=learned is not before)
         return learner.adapted(vector, learned)
 
     def reset(self, learner: Learner, user: str, history: Sequence[int]) -> None:
@@ -112,17 +102,7 @@ class TasteStore:
             InputError: As `Engine.prefill`.
             StateError: It could not be written; it holds until the process ends.
         """
-        blank = learner.blank(history)
-        with self._lock:
-            self._forgotten += 1  # what is being learned right now must not come after it
-            self._users[user] = blank
-            self._users.move_to_end(user)
-            self._dirty.add(user)
-        self._make_room()
-        try:
-            self._write(user)
-        except OSError as error:
-            raise StateError(f"the reset of a user was not written: {error}") from error
+        self._cache.renew(user, learner.blank(history))
 
     def forget(self, user: str) -> None:
         """Removes what is kept of a user, in memory and on disk.
@@ -130,17 +110,7 @@ class TasteStore:
         Raises:
             StateError: The file could not be removed.
         """
-        with self._disk_lock:
-            with self._lock:
-                self._forgotten += 1
-                self._users.pop(user, None)
-                self._dirty.discard(user)
-            if self._folder is None:
-                return
-            try:
-                self._folder.remove(user_digest(user))
-            except OSError as error:
-                raise StateError(f"what was learned was not removed: {error}") from error
+        self._cache.forget(user)
 
     def clear(self) -> None:
         """Removes what was learned of all users, in memory and on disk.
@@ -148,17 +118,7 @@ class TasteStore:
         Raises:
             StateError: A file could not be removed.
         """
-        with self._disk_lock:
-            with self._lock:
-                self._forgotten += 1
-                self._users.clear()
-                self._dirty.clear()
-            if self._folder is None:
-                return
-            try:
-                self._folder.clear()
-            except OSError as error:
-                raise StateError(f"what was learned was not removed: {error}") from error
+        self._cache.clear()
 
     def flush(self) -> None:
         """Writes what is newer than its file.
@@ -166,48 +126,13 @@ class TasteStore:
         Raises:
             StateError: The system could not write; it stays in memory.
         """
-        if self._folder is None:
-            return
-        with self._lock:
-            dirty = list(self._dirty)
-        try:
-            for user in dirty:
-                self._write(user)
-            self._folder.trim()
-        except OSError as error:
-            raise StateError(f"what was learned was not written: {error}") from error
+        self._cache.flush()
 
     def _read(self, user: str, width: int) -> Learned | None:
-        data = None if self._folder is None else self._folder.read(user_digest(user))
+        data = self._cache.read(user)
         if data is None:
             return None
         try:
             return decode_learned(data, user, width)
         except StateError:
             return None  # learned again from the history, and the file replaced
-
-    def _write(self, user: str) -> None:
-        if self._folder is None:
-            return
-        with self._disk_lock:
-            with self._lock:
-                learned = self._users.get(user) if user in self._dirty else None
-            if learned is None:
-                return
-            self._folder.write(user_digest(user), encode_learned(user, learned))
-            with self._lock:
-                if self._users.get(user) is learned:
-                    self._dirty.discard(user)
-
-    def _make_room(self) -> None:
-        while True:
-            with self._lock:
-                if len(self._users) <= self._max_users:
-                    return
-                user = next(iter(self._users))
-            # The history holds all of it; an answer must not fail for a full disk.
-            with contextlib.suppress(OSError):
-                self._write(user)
-            with self._lock:
-                self._users.pop(user, None)
-                self._dirty.discard(user)

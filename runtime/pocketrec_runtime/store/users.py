@@ -1,7 +1,7 @@
 """The store of users' states."""
 
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -16,13 +16,13 @@ from pocketrec_runtime.engine import Engine
 from pocketrec_runtime.errors import InputError, StateError
 from pocketrec_runtime.history import HistoryReader
 from pocketrec_runtime.state import UserState
+from pocketrec_runtime.store.cache import UserCache
 from pocketrec_runtime.store.folder import BoundedFolder
 from pocketrec_runtime.store.record import (
     KeptUser,
     PackedUser,
     decode_user,
     encode_user,
-    user_digest,
 )
 
 MEBIBYTE = 1024**2
@@ -54,12 +54,12 @@ class StoreStats:
     failed_writes: int = 0
 
 
-@dataclass(eq=False)
-class _Entry:
-    packed: PackedUser
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """A packed user, and who can unpack it."""
+
+    user: PackedUser
     reader: HistoryReader
-    size_bytes: int
-    dirty: bool = True
 
 
 class StateStore:
@@ -92,14 +92,15 @@ class StateStore:
             raise InputError(f"limits are {memory_bytes} and {disk_bytes} bytes; give at least 1")
         if unwritable not in ("raise", "memory"):
             raise InputError(f"unwritable is {unwritable!r}; give 'raise' or 'memory'")
-        self._limit_bytes = memory_bytes
-        self._folder = _open_folder(folder, disk_bytes, unwritable)
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._memory_bytes = 0
+        self._cache: UserCache[_Packed] = UserCache(
+            _open_folder(folder, disk_bytes, unwritable),
+            lambda user, kept: encode_user(user, kept.user.unpack(kept.reader), kept.reader),
+            lambda kept: kept.user.size_bytes,
+            memory_bytes,
+            "states",
+        )
         self._counts: Counter[str] = Counter()
-        self._forgotten = 0
         self._lock = threading.Lock()
-        self._disk_lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -115,14 +116,19 @@ class StateStore:
     @property
     def is_durable(self) -> bool:
         """Whether states outlive the process."""
-        return self._folder is not None
+        return self._cache.is_durable
 
     @property
     def stats(self) -> StoreStats:
         """What the store did so far."""
+        cache = self._cache
         with self._lock:
             return StoreStats(
-                users=len(self._entries), memory_bytes=self._memory_bytes, **self._counts
+                users=len(cache),
+                memory_bytes=cache.held,
+                evicted=cache.evicted,
+                failed_writes=cache.failed_writes,
+                **self._counts,
             )
 
     def follow(
@@ -140,15 +146,15 @@ class StateStore:
         Raises:
             InputError: As `Engine.prefill`.
         """
-        forgotten = self._forgotten
-        kept = self._kept(engine.reader, user, history, forgotten)
+        epoch = self._cache.epoch
+        kept = self._kept(engine.reader, user, history, epoch)
         if kept is None:
             state, vector = engine.reader.read(history)
         elif kept.events == len(history):
             return kept.state, kept.vector
         else:
             state, vector = engine.reader.extend(kept.state, history[kept.events :])
-        self._keep(engine.reader, user, KeptUser(state, len(history), vector), forgotten)
+        self._keep(engine.reader, user, KeptUser(state, len(history), vector), epoch)
         return state, vector
 
     def forget(self, user: str) -> None:
@@ -157,16 +163,7 @@ class StateStore:
         Raises:
             StateError: The file could not be removed.
         """
-        with self._disk_lock:
-            with self._lock:
-                self._forgotten += 1
-                self._drop(user)
-            if self._folder is None:
-                return
-            try:
-                self._folder.remove(user_digest(user))
-            except OSError as error:
-                raise StateError(f"the state of a user was not removed: {error}") from error
+        self._cache.forget(user)
 
     def clear(self) -> None:
         """Removes all that is kept of all users, in memory and on disk.
@@ -174,17 +171,7 @@ class StateStore:
         Raises:
             StateError: A file could not be removed.
         """
-        with self._disk_lock:
-            with self._lock:
-                self._forgotten += 1
-                self._entries.clear()
-                self._memory_bytes = 0
-            if self._folder is None:
-                return
-            try:
-                self._folder.clear()
-            except OSError as error:
-                raise StateError(f"the states were not removed: {error}") from error
+        self._cache.clear()
 
     def flush(self) -> None:
         """Writes every state that is newer than its file.
@@ -192,102 +179,38 @@ class StateStore:
         Raises:
             StateError: The system could not write; states stay in memory.
         """
-        if self._folder is None:
-            return
-        with self._lock:
-            dirty = [user for user, entry in self._entries.items() if entry.dirty]
-        try:
-            for user in dirty:
-                self._write(user)
-            self._folder.trim()
-        except OSError as error:
-            raise StateError(f"states were not written: {error}") from error
+        self._cache.flush()
 
     def _kept(
-        self, reader: HistoryReader, user: str, history: Sequence[int], forgotten: int
+        self, reader: HistoryReader, user: str, history: Sequence[int], epoch: int
     ) -> KeptUser | None:
         """What is kept of a user where it fits the history and the model; counts what happened."""
-        with self._lock:
-            entry = self._entries.get(user)
-            if entry is not None:
-                self._entries.move_to_end(user)
-        data = None
-        if entry is None and self._folder is not None:
-            data = self._folder.read(user_digest(user))
-        kept = _usable(entry, data, user, reader)
+        packed = self._cache.get(user)
+        data = self._cache.read(user) if packed is None else None
+        kept = _usable(packed, data, user, reader)
         if kept is not None and not kept.follows(history):
             kept = None
         with self._lock:
             self._counts["reused" if kept is not None else "built"] += 1
-            self._counts["from_disk"] += kept is not None and entry is None
-            self._counts["unusable"] += kept is None and (entry is not None or data is not None)
-        if kept is not None and entry is None:
-            self._keep(reader, user, kept, forgotten, dirty=False)
+            self._counts["from_disk"] += kept is not None and packed is None
+            self._counts["unusable"] += kept is None and (packed is not None or data is not None)
+        if kept is not None and packed is None:
+            self._keep(reader, user, kept, epoch, dirty=False)
         return kept
 
     def _keep(
-        self,
-        reader: HistoryReader,
-        user: str,
-        kept: KeptUser,
-        forgotten: int,
-        *,
-        dirty: bool = True,
+        self, reader: HistoryReader, user: str, kept: KeptUser, epoch: int, *, dirty: bool = True
     ) -> None:
-        packed = PackedUser.pack(kept, reader)
-        entry = _Entry(packed, reader, packed.size_bytes, dirty)
-        with self._lock:
-            # A user who was forgotten meanwhile must not come back.
-            if forgotten != self._forgotten:
-                return
-            self._drop(user)
-            self._entries[user] = entry
-            self._memory_bytes += entry.size_bytes
-        self._make_room()
-
-    def _make_room(self) -> None:
-        while True:
-            with self._lock:
-                if self._memory_bytes <= self._limit_bytes or not self._entries:
-                    return
-                user = next(iter(self._entries))
-                must_write = self._entries[user].dirty and self._folder is not None
-            try:
-                if must_write:
-                    self._write(user)
-            except OSError:
-                # The history still holds all of it; an answer must not fail for a full disk.
-                with self._lock:
-                    self._counts["failed_writes"] += 1
-            with self._lock:
-                self._counts["evicted"] += self._drop(user)
-
-    def _write(self, user: str) -> None:
-        if self._folder is None:
-            return
-        with self._disk_lock:
-            with self._lock:
-                entry = self._entries.get(user)
-            if entry is None or not entry.dirty:
-                return
-            kept = entry.packed.unpack(entry.reader)
-            self._folder.write(user_digest(user), encode_user(user, kept, entry.reader))
-            entry.dirty = False
-
-    def _drop(self, user: str) -> bool:
-        entry = self._entries.pop(user, None)
-        if entry is None:
-            return False
-        self._memory_bytes -= entry.size_bytes
-        return True
+        packed = _Packed(PackedUser.pack(kept, reader), reader)
+        self._cache.put(user, packed, epoch, dirty=dirty)
 
 
 def _usable(
-    entry: _Entry | None, data: bytes | None, user: str, reader: HistoryReader
+    packed: _Packed | None, data: bytes | None, user: str, reader: HistoryReader
 ) -> KeptUser | None:
     try:
-        if entry is not None:
-            return entry.packed.unpack(reader)
+        if packed is not None:
+            return packed.user.unpack(reader)
         return None if data is None else decode_user(data, user, reader)
     except StateError:
         return None
