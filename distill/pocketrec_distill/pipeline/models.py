@@ -50,6 +50,7 @@ from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings, label, open_labels
 from pocketrec_distill.training.loop import fit
 from pocketrec_distill.training.objective import Labels
+from pocketrec_distill.training.synthetic import RECIPE
 
 # Choices look at this many validation queries at most, and at no larger score matrix than this.
 MAX_CHOICE_QUERIES = 5_000
@@ -313,7 +314,8 @@ class RunModels:
     @functools.cached_property
     def teaching_key(self) -> dict[str, Any]:
         """Key of what depends on the teachers of the settings."""
-        return self._control_key("llm", "teacher", parts=[*self.heard], **teachers_key(self))
+        more = {"parts": [*self.heard], "synthetic": RECIPE, **teachers_key(self)}
+        return self._control_key("llm", "teacher", **more)
 
     @functools.cached_property
     def labels(self) -> Labels:

@@ -21,6 +21,9 @@ NEIGHBOURS = 20
 SPLICED = 0.3
 SWAPPED = 0.8
 SWAPPED_ITEMS = 0.7
+# Up to so many events more, since histories go on after the training: a student that was asked
+# only where the training ends imitates its teacher less well one event later.
+CONTINUED = 2
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,10 @@ class Neighbours:
         return drawn
 
 
+RECIPE = (NEIGHBOURS, SPLICED, SWAPPED, SWAPPED_ITEMS, CONTINUED)
+"""What decides which histories a seed makes; labels of others do not fit them."""
+
+
 def synthetic_histories(
     histories: Sequence[History],
     neighbours: Neighbours,
@@ -105,4 +112,9 @@ def _synthetic(
     if rng.random() < SWAPPED:
         swapped = rng.random(len(history)) < SWAPPED_ITEMS
         history[swapped] = neighbours.draw(history[swapped], rng)
+    for _ in range(rng.integers(CONTINUED + 1)):
+        # What comes next is near one of the newest events, mostly the last.
+        before = min(rng.geometric(0.5), len(history))
+        history = np.concatenate((history, neighbours.draw(history[[-before]], rng)))
+    history = history[-window:]
     return np.concatenate((history, neighbours.draw(history[-1:], rng)))

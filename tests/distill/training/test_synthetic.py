@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pocketrec_distill.training import synthetic
 from pocketrec_distill.training.synthetic import Neighbours, synthetic_histories
 
 # Two groups of three items; item 6 was never seen with another, and item 7 has no column.
@@ -65,6 +66,23 @@ def test_most_are_new_and_some_are_real(neighbours: Neighbours) -> None:
     assert 0.05 < np.mean(kept) < 0.6
     spliced = [np.any(history < 3) and np.any(history > 2) for history in made]
     assert 0.02 < np.mean(spliced) < 0.3
+
+
+def test_two_in_three_go_on_after_the_real_one(
+    neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthetic, "SPLICED", 0.0)
+    monkeypatch.setattr(synthetic, "SWAPPED", 0.0)
+    real = [np.array([0, 3], np.int32)]
+    made = synthetic_histories(real, neighbours, 9_000, 50, np.random.default_rng(1))
+    events = [history[:-1].tolist() for history in made]
+    shares = np.bincount([len(history) for history in events]) / len(events)
+    assert shares == pytest.approx([0, 0, 1 / 3, 1 / 3, 1 / 3], abs=0.03)
+    assert all(history[:2] == [0, 3] for history in events)
+    # 4 is near 3, the last event; 1 and 2 are near 0, the one before.
+    third = [history[2] for history in events if len(history) > 2]
+    assert np.mean(np.isin(third, [4])) == pytest.approx(0.5, abs=0.05)
+    assert np.isin(third, [1, 2, 4]).all()
 
 
 def test_the_same_seed_makes_the_same(neighbours: Neighbours) -> None:
