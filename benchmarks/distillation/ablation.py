@@ -61,7 +61,7 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
             lambda m: models.ndcg(SequenceScorer(m, models.window)),
             settings,
             weights=corpus.weights,
-            labels=models.labels,
+            labels=models.labelled.labels,
             name=settings.loss,
         )
         scorer = SequenceScorer(student, models.window)

@@ -26,7 +26,7 @@ from pocketrec_runtime.bundle import assemble
 from pocketrec_runtime.page import Point, pareto_front, scatter
 
 # What every preset takes from the first run instead of making its own.
-SHARED = ("states", "control", "linear", "teacher", "blend", "labels", "distillation_corpus")
+SHARED = ("states", "control", "linear", "teacher", "blend", "labelled", "distillation_corpus")
 
 
 def measured(base: RunModels, preset: str) -> list[dict[str, Any]]:

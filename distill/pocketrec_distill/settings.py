@@ -260,7 +260,9 @@ class DistillationSettings:
 
     Attributes:
         teacher_weight: Share of the teacher's KL in the loss, 0 to 1.
-        temperature: Softens both distributions when above 1.
+        temperature: The teacher's scores are divided by it before the student learns them: below 1
+            it learns more of the head of the list. 0 chooses the highest one up to 1 at which the
+            teacher's best ten items hold half of its probability.
         max_label_bytes: Disk that cached teacher scores may take; beyond it only the newest
             positions of each history are labelled.
         loss: What the student takes from the teacher's scores: "kl" over the whole catalogue,
@@ -276,7 +278,7 @@ class DistillationSettings:
     """
 
     teacher_weight: float = 0.9
-    temperature: float = 1.0
+    temperature: float = 0.0
     max_label_bytes: int = 1 << 30
     loss: str = "auto"
     candidates: int = 200
@@ -285,15 +287,11 @@ class DistillationSettings:
     samples: int = 1024
 
     def __post_init__(self) -> None:
-        _positive("distillation", self, "temperature", "max_label_bytes", "own", "samples")
-        _not_negative("distillation", self, "candidates", "labelled_positions")
+        _positive("distillation", self, "max_label_bytes", "own", "samples")
+        _not_negative("distillation", self, "temperature", "candidates", "labelled_positions")
         if self.loss not in LOSSES:
             raise ConfigError(
                 f"[distillation] loss is {self.loss!r}; choose one of {', '.join(LOSSES)}"
-            )
-        if self.loss == "closure" and self.temperature != 1:
-            raise ConfigError(
-                f"[distillation] temperature is {self.temperature}; the loss closure needs 1"
             )
         if not 0 <= self.teacher_weight <= 1:
             raise ConfigError(
@@ -336,7 +334,6 @@ def distillation_training(
         schedule="cosine",
         weight_decay=student.weight_decay,
         teacher_weight=distillation.teacher_weight,
-        temperature=distillation.temperature,
         loss=distillation.loss,
         candidates=distillation.candidates or DEFAULT_CANDIDATES,
         own=distillation.own,

@@ -241,6 +241,7 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
             "cleaning": dict(data.account),
         },
         "blend": dict(zip(models.heard, models.blend.weights, strict=True)),
+        "label_temperature": models.labelled.temperature,
         "teachers": teacher_figures(models),
         "quantization": [asdict(variant) for variant in variants],
         "parity": {f"{v.tower} tower, {v.rows} rows": v.parity for v in variants},

@@ -22,7 +22,6 @@ from pocketrec_distill.models.base import (
     Scorer,
     SequenceModel,
     SequenceScorer,
-    Unseen,
 )
 from pocketrec_distill.models.blend import Blend, LogScores, score_floor
 from pocketrec_distill.models.llama import TowerShape
@@ -34,6 +33,7 @@ from pocketrec_distill.pipeline.blending import choose_weights
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
+from pocketrec_distill.pipeline.labelling import Labelled, labelled
 from pocketrec_distill.pipeline.linear import Linear, LinearChoice, LinearModels
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
@@ -42,12 +42,12 @@ from pocketrec_distill.pipeline.students import (
     llm_student_builder,
     llm_student_training,
 )
-from pocketrec_distill.pipeline.teachers import TeacherFigures, refined, teachers_key
+from pocketrec_distill.pipeline.teachers import TeacherFigures, teachers_key
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
 from pocketrec_distill.spread import spread_over
 from pocketrec_distill.teachers.settings import part_names
-from pocketrec_distill.training import TrainSettings, label, open_labels
+from pocketrec_distill.training import TrainSettings
 from pocketrec_distill.training.loop import fit
 from pocketrec_distill.training.objective import Labels
 from pocketrec_distill.training.synthetic import RECIPE
@@ -318,22 +318,9 @@ class RunModels:
         return self._control_key("llm", "teacher", **more)
 
     @functools.cached_property
-    def labels(self) -> Labels:
+    def labelled(self) -> Labelled:
         """The blend's scores at every training position, real and synthetic."""
-        distillation, items = self.config.distillation, self.data.items
-        limit, candidates = distillation.max_label_bytes, distillation.labelled(items)
-        blend, sequences = Unseen(refined(self, self.blend)), self.distillation_corpus.sequences
-        more = {
-            "max_label_bytes": limit,
-            "candidates": candidates,
-            "positions": distillation.labelled_positions,
-        }
-        folder = self.run.stage(
-            "labels",
-            {**self.teaching_key, **more},
-            lambda folder: label(blend, sequences, items, folder, limit, candidates, self.spread),
-        )
-        return open_labels(folder)
+        return labelled(self)
 
     @functools.cached_property
     def student(self) -> AnyStudent:
@@ -350,7 +337,7 @@ class RunModels:
             training,
             self.student_key,
             corpus=self.distillation_corpus,
-            labels=self.labels,
+            labels=self.labelled.labels,
         )
 
     def tune(self, student: AnyStudent, epochs: int, rate: float) -> None:
@@ -369,7 +356,7 @@ class RunModels:
                 dtype=self.dtype,
             ),
             weights=corpus.weights,
-            labels=self.labels,
+            labels=self.labelled.labels,
             name="fine-tune",
         )
 
@@ -381,7 +368,7 @@ class RunModels:
             llm_student_training(training, settings),
             self.student_key,
             corpus=self.distillation_corpus,
-            labels=self.labels,
+            labels=self.labelled.labels,
             batch=TEACHER_BATCH,
         )
 

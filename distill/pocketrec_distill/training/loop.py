@@ -14,7 +14,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import History, SequenceModel
 from pocketrec_distill.progress import progress
 from pocketrec_distill.training.closure import Proposal
-from pocketrec_distill.training.objective import Examples, Labels, batch_loss, check_labels
+from pocketrec_distill.training.objective import Examples, Labels, batch_loss
 from pocketrec_distill.training.parallel import Group, current_group
 from pocketrec_distill.training.settings import TrainSettings
 from pocketrec_distill.training.windows import shuffled_batches
@@ -157,7 +157,6 @@ def fit(
     batch = step_batch(model, lengths, settings)
     steps = settings.epochs * -(-min(len(lengths), settings.sequences or len(lengths)) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, step_size(settings, steps))
-    check_labels(labels, settings)
     group = current_group()
     if group.size > 1 and labels is not None:
         raise ConfigError(

@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import PADDING, History, SequenceModel, pad
 from pocketrec_distill.training.closure import Proposal
 from pocketrec_distill.training.labels import TeacherLabels
@@ -84,16 +83,3 @@ def batch_loss(
     else:
         loss = sampled_catalogue_loss(users[known], table, at, examples.proposal, settings)
     return loss if extra is None else loss + extra
-
-
-def check_labels(labels: Labels | None, settings: TrainSettings) -> None:
-    """Refuse a combination that has no meaning.
-
-    Raises:
-        ConfigError: Candidates are softened by a temperature, which their rest cannot be.
-    """
-    if isinstance(labels, SparseTeacherLabels) and settings.temperature != 1:
-        raise ConfigError(
-            f"temperature is {settings.temperature}; labels of candidates need 1, since the sum "
-            "over the rest of the catalogue was kept at 1"
-        )

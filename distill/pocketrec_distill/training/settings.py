@@ -27,7 +27,6 @@ class TrainSettings:
         schedule: "constant", or "cosine" down to a twentieth at the last epoch.
         weight_decay: AdamW's decay of matrices.
         teacher_weight: Share of the teacher's KL in the loss, 0 to 1; the rest is hard labels.
-        temperature: Softens teacher and student in the KL.
         loss: One of `LOSSES`: what the student takes from the teacher. "auto" is "kl" up to
             `FULL_CATALOGUE_ITEMS` items and "closure" above.
         candidates: The teacher's best items per position, where not all are taken.
@@ -49,7 +48,6 @@ class TrainSettings:
     schedule: str = "constant"
     weight_decay: float = 0.01
     teacher_weight: float = 0.9
-    temperature: float = 1.0
     loss: str = "auto"
     candidates: int = DEFAULT_CANDIDATES
     own: int = 50
@@ -60,7 +58,7 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "patience", "batch", "learning_rate", "temperature")
+        positive = ("epochs", "patience", "batch", "learning_rate")
         for name in (*positive, "candidates", "own", "samples"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")

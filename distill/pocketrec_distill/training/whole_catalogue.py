@@ -90,7 +90,7 @@ def _distance(
     if isinstance(found, Tensor):
         dense = found.scatter(-1, seen, MASKED)
         if settings.kind(logits.shape[1]) == "kl":
-            return full_catalogue_kl(unseen, dense, settings.temperature)
+            return full_catalogue_kl(unseen, dense)
         found = best_of_dense(dense, settings.candidates)
     # An absent candidate points at a seen item, which is masked already.
     places = torch.where(found.candidates >= 0, found.candidates, seen[:, :1])

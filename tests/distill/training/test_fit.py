@@ -114,7 +114,7 @@ def test_the_loss_mixes_hard_labels_and_teacher() -> None:
     # Sequence 0 has positions 0 and 1 but only the newest is labelled; sequence 1 has one.
     logits = rng.normal(size=(2, ITEMS)).astype(np.float16)
     labels = TeacherLabels(logits, np.array([0, 1, 2]))
-    settings = TrainSettings(teacher_weight=0.25, temperature=2.0)
+    settings = TrainSettings(teacher_weight=0.25)
     with torch.inference_mode():
         examples = Examples(sequences, None, labels)
         found = batch_loss(model, examples, np.array([1, 0]), settings)
@@ -126,7 +126,7 @@ def test_the_loss_mixes_hard_labels_and_teacher() -> None:
         unseen = torch.stack((of_1[0], of_0[1])).clone()
         for scores in (unseen, teacher):
             scores[0, 2] = scores[1, [3, 1]] = -1e9
-        kl = full_catalogue_kl(unseen, teacher, 2.0)
+        kl = full_catalogue_kl(unseen, teacher)
     assert float(found) == pytest.approx(float(0.75 * hard + 0.25 * kl), rel=1e-5)
     with torch.inference_mode():
         examples = Examples(sequences, None, None)
@@ -293,7 +293,6 @@ def test_a_frozen_part_stays() -> None:
         ("batch", -1),
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),
-        ("temperature", 0.0),
         ("sequences", -1),
         ("teacher_weight", 1.5),
         ("teacher_weight", -0.1),
