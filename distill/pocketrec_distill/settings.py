@@ -201,7 +201,7 @@ class StudentSettings:
     hidden: int = 0
     dropout: float = 0.0
     id_dropout: float = 0.0
-    epochs: int = 12
+    epochs: int = 16
     patience: int = 6
     batch: int = 192
     positions: int = 2048
