@@ -27,9 +27,11 @@ def label_temperature(scores: Floats) -> float:
     A teacher that is as sharp already keeps its scores: 1.
 
     Args:
-        scores: Teacher's scores (positions, items), calibrated; -inf for what was seen.
+        scores: Teacher's scores (positions, items), calibrated; -inf for what was seen. A position
+            that has seen every item says nothing.
     """
-    if shown_share(scores, 1.0) >= SHOWN_SHARE:
+    scores = scores[np.isfinite(scores.max(axis=1))]
+    if len(scores) == 0 or shown_share(scores, 1.0) >= SHOWN_SHARE:
         return 1.0
     low, high = np.log(LOWEST), 0.0
     for _ in range(_HALVINGS):

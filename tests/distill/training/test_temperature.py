@@ -51,6 +51,13 @@ def test_a_catalogue_of_ten_and_a_teacher_that_knows_nothing_have_an_end() -> No
     assert label_temperature(np.zeros((2, 5_000), np.float32)) == pytest.approx(LOWEST, rel=0.01)
 
 
+def test_who_has_seen_everything_says_nothing() -> None:
+    nothing = np.full((1, 2_000), -np.inf, np.float32)
+    assert label_temperature(nothing) == 1.0
+    scores = flat(2_000, 0.01)
+    assert label_temperature(np.concatenate((scores, nothing))) == label_temperature(scores)
+
+
 def test_tempered_scores_are_divided() -> None:
     class Teacher:
         def scores(self, histories: list[np.ndarray]) -> np.ndarray:
