@@ -65,7 +65,14 @@ def test_the_server_is_what_its_document_says(
 
     ask()
     assert len(statuses) >= 10
-    assert (200 in statuses) == (mode is GenerationMode.POSITIVE)
+    accepted = statuses.count(200)
+    if mode is GenerationMode.POSITIVE:
+        assert accepted
+    elif method == "GET":
+        # A query is text: now and then a value of the wrong kind reads as one of the right kind.
+        assert accepted < len(statuses) / 2
+    else:
+        assert not accepted
 
 
 def test_the_document_names_a_token_where_one_is_needed(
