@@ -1,6 +1,7 @@
 """schemathesis asks a real server what its OpenAPI document allows, and what it does not."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import schemathesis
@@ -17,6 +18,7 @@ PATHS = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
 }
+NUMBERS = ("limit", "offset")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,13 @@ def document(ring: Running) -> dict[str, Any]:
                 p for p in operation.get("parameters", []) if p["in"] != "header"
             ]
     return found
+
+
+def reads_right(url: str) -> bool:
+    """Whether the numbers of a query, as they were sent, are numbers: ids may be any text, and
+    other names are ignored."""
+    sent = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return all(text.isascii() and text.isdigit() for name, text in sent if name in NUMBERS)
 
 
 def test_every_path_is_described(document: dict[str, Any]) -> None:
@@ -58,6 +67,9 @@ def test_the_server_is_what_its_document_says(
         # JSON Schema takes 7.0 for an integer; the wire format, as Python, does not.
         assume(not (isinstance(case.body, dict) and isinstance(case.body.get("k"), float)))
         answer = case.call(base_url=ring.url)
+        if mode is GenerationMode.NEGATIVE and method == "GET" and answer.status_code == 200:
+            # An empty object is sent as nothing, and null as the id "null": nothing wrong is left.
+            assume(not reads_right(str(answer.request.url)))
         statuses.append(answer.status_code)
         # A thousand ids too many may also be too many bytes, which is no word of JSON Schema.
         if answer.status_code != 413:
@@ -65,14 +77,7 @@ def test_the_server_is_what_its_document_says(
 
     ask()
     assert len(statuses) >= 10
-    accepted = statuses.count(200)
-    if mode is GenerationMode.POSITIVE:
-        assert accepted
-    elif method == "GET":
-        # A query is text: now and then a value of the wrong kind reads as one of the right kind.
-        assert accepted < len(statuses) / 2
-    else:
-        assert not accepted
+    assert (200 in statuses) == (mode is GenerationMode.POSITIVE)
 
 
 def test_the_document_names_a_token_where_one_is_needed(
