@@ -15,7 +15,7 @@ TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python==[^"]*\)".*/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-download test-ray check lint types layers format docs wheel clean peers
+.PHONY: help demo test test-download test-ray test-cuda check lint types layers format docs wheel clean peers
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ demo: $(VENV)/.stamp-distill  ## MovieLens-100K and SmolLM2 to a verified bundle
 	$(BIN)/pocketrec demo --out $(DEMO)
 
 test: $(VENV)/.stamp-dev  ## every test that needs no download, with coverage
-	$(BIN)/python -m pytest -m "not download and not ray" --cov --cov-report=term $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not download and not ray and not cuda" --cov --cov-report=term $(PYTEST_FLAGS)
 
 test-download: $(VENV)/.stamp-dev  ## the tests that obtain the real data and the real model
 	$(BIN)/python -m pytest -m download $(PYTEST_FLAGS)
@@ -62,6 +62,9 @@ $(VENV)/.stamp-ray: $(VENV)/.stamp-dev
 
 test-ray: $(VENV)/.stamp-ray  ## the tests that start a local Ray cluster
 	$(BIN)/python -m pytest -m ray $(PYTEST_FLAGS)
+
+test-cuda: $(VENV)/.stamp-dev  ## the tests that need a CUDA device
+	$(BIN)/python -m pytest -m cuda $(PYTEST_FLAGS)
 
 check: lint types test  ## all of it: format, lint, types, layers, docs, tests
 

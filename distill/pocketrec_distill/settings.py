@@ -7,6 +7,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.llm.base import DEFAULT_MODEL
 from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.placement import CHOICES, known_device
 from pocketrec_distill.presets import preset_shape
 from pocketrec_distill.training.settings import (
     DEFAULT_CANDIDATES,
@@ -49,9 +50,11 @@ class RunSettings:
     Attributes:
         seed: Of every random choice.
         threads: Threads of torch; 0 takes all cores.
+        device: Where models are trained and teachers score: "auto" (a CUDA device where there is
+            one), "cpu", "cuda" or "cuda:N". What is shipped is measured on the CPU all the same.
         window: Longest history, in events, that any user tower reads.
         precision: "auto", "fp32" or "bf16": of the products of user and item vectors in training.
-            "auto" takes bfloat16 where the machine multiplies it in hardware; sums stay float32.
+            "auto" takes bfloat16 where the device multiplies it in hardware; sums stay float32.
         split: "leave-one-out" or "temporal".
         cold_share: Share of the items whose events are all held out, to measure how their text
             alone ranks them; they stay outside the catalogue. 0 holds out none.
@@ -62,6 +65,7 @@ class RunSettings:
 
     seed: int = 0
     threads: int = 0
+    device: str = "auto"
     window: int = 50
     precision: str = "auto"
     split: str = "leave-one-out"
@@ -77,6 +81,8 @@ class RunSettings:
             raise ConfigError(
                 f"[run] seed {self.seed} and threads {self.threads} cannot be below 0"
             )
+        if not known_device(self.device):
+            raise ConfigError(f"[run] device is {self.device!r}; choose {CHOICES}")
         _precision("run", self.precision)
         if not 0 <= self.cold_share <= 0.5:
             raise ConfigError(f"[run] cold_share is {self.cold_share}; give 0 to 0.5, such as 0.1")

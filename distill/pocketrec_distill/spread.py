@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import torch
 
+from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import Floats
 from pocketrec_runtime.errors import MissingExtraError
 
@@ -73,7 +75,6 @@ class _Worker:
 
     def __init__(self, job: Any) -> None:
         import ray
-        import torch
 
         torch.set_num_threads(1)
         self._work, self._parts = ray.get(job)
@@ -88,10 +89,16 @@ class _Worker:
         return {"part": batch["part"], "result": results}
 
 
-def spread_over(workers: int) -> Spread:
+def spread_over(workers: int, device: torch.device) -> Spread:
     """`here` for 0 workers, else Ray.
 
     Raises:
+        ConfigError: Ray's workers were asked for models on a CUDA device.
         MissingExtraError: As `OnRay`.
     """
+    if workers and device.type != "cpu":
+        raise ConfigError(
+            f"[run] ray is {workers} and device {device}; Ray's workers use the CPU: set device to "
+            "cpu, or ray to 0"
+        )
     return OnRay(workers) if workers else here

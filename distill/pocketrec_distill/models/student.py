@@ -72,7 +72,8 @@ class ItemVectors(nn.Module):
             return self.residual
         residual: Tensor = self.residual
         if self.training and self.id_dropout:
-            residual = residual * (torch.rand(len(residual), 1) >= self.id_dropout)
+            drawn = torch.rand(len(residual), 1, device=residual.device)
+            residual = residual * (drawn >= self.id_dropout)
         return residual + self.from_text()
 
 

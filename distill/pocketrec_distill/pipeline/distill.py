@@ -36,6 +36,7 @@ from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.teachers import teacher_figures
+from pocketrec_distill.placement import described
 from pocketrec_distill.report.schema import REPORT_SCHEMA
 from pocketrec_distill.training.parallel import data_parallel, started
 from pocketrec_distill.version import VERSION
@@ -259,5 +260,6 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
             "cores": os.cpu_count(),
             "torch_threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "torch_device": described(models.device),
         },
     }

@@ -43,6 +43,7 @@ from pocketrec_distill.pipeline.students import (
     llm_student_training,
 )
 from pocketrec_distill.pipeline.teachers import TeacherFigures, teachers_key
+from pocketrec_distill.placement import CPU, placed_on
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
 from pocketrec_distill.spread import spread_over
@@ -68,11 +69,12 @@ class RunModels:
     def __init__(self, data: Dataset, config: DistillConfig, run: RunDirectory) -> None:
         self.data, self.config, self.run = data, config, run
         self.window = config.run.window
+        self.device = placed_on(config.run.device)
         self.curves: dict[str, list[dict[str, float]]] = {}
         self.teacher_figures: list[TeacherFigures] = []
         count = min(MAX_CHOICE_QUERIES, max(1, MAX_CHOICE_SCORES // data.items))
         self.choices = data.validation.first(count)
-        self.spread = spread_over(config.run.ray)
+        self.spread = spread_over(config.run.ray, self.device)
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Stage key: the data, the run's seed and window, and the sections that matter."""
@@ -154,10 +156,10 @@ class RunModels:
         batch: int = 128,
         together: bool = False,
     ) -> Model:
-        """A trained model: a stage that keeps its weights and its training curve."""
+        """A trained model on the run's device: a stage that keeps its weights and its curve."""
         corpus = corpus or self.corpus
         torch.manual_seed(self.seed)
-        model = build()
+        model = build().to(self.device)
         made = False
 
         def make(folder: Path) -> None:
@@ -190,7 +192,7 @@ class RunModels:
     @property
     def dtype(self) -> torch.dtype:
         """Of the products of user and item vectors in training."""
-        return compute_dtype(self.config.run.precision)
+        return compute_dtype(self.config.run.precision, self.device)
 
     @property
     def shape(self) -> TowerShape:
@@ -324,12 +326,12 @@ class RunModels:
 
     @functools.cached_property
     def student(self) -> AnyStudent:
-        """The student, distilled from the blend."""
+        """The student, distilled from the blend; on the CPU, for which it is exported."""
         settings, distillation = self.config.student, self.config.distillation
         training = distillation_training(settings, distillation, self.seed)
         if settings.preset == LLM:
-            return self._llm_student(training)
-        return self._trained(
+            return self._llm_student(training).to(CPU)
+        student = self._trained(
             "student",
             lambda: Student(
                 self.data.items, self.shape, self.features, settings.dropout, settings.id_dropout
@@ -339,13 +341,14 @@ class RunModels:
             corpus=self.distillation_corpus,
             labels=self.labelled.labels,
         )
+        return student.to(CPU)
 
     def tune(self, student: AnyStudent, epochs: int, rate: float) -> None:
         """Train on for some epochs, as the student was trained, at a share of its step size."""
         settings, corpus = self.config.student, self.distillation_corpus
         training = distillation_training(settings, self.config.distillation, self.seed)
         fit(
-            student,
+            student.to(self.device),
             corpus.sequences,
             lambda m: self.ndcg(SequenceScorer(m, self.window)),
             replace(
@@ -359,6 +362,7 @@ class RunModels:
             labels=self.labelled.labels,
             name="fine-tune",
         )
+        student.to(CPU)
 
     def _llm_student(self, training: TrainSettings) -> LlmStudent:
         settings = self.config.llm_student

@@ -15,10 +15,10 @@ def base_llm(models: "RunModels") -> BaseLlm:
     """The base LLM of the settings; where `[pretrain]` is on, with what its stage learned."""
     settings = models.config.llm
     if not models.config.pretrain.enabled:
-        return load_base_llm(settings.model, settings.precision)
+        return load_base_llm(settings.model, settings.precision, models.device)
 
     def make(folder: Path) -> None:
-        llm = load_causal_llm(settings.model, settings.precision)
+        llm = load_causal_llm(settings.model, settings.precision, models.device)
         depth = len(decoder_blocks(llm.lm.base_model))
         curve = pretrain(
             llm,
@@ -34,4 +34,4 @@ def base_llm(models: "RunModels") -> BaseLlm:
         (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
 
     folder = models.run.stage("pretrain", models.stage_key("llm"), make)
-    return load_pretrained(settings.model, settings.precision, folder)
+    return load_pretrained(settings.model, settings.precision, folder, models.device)

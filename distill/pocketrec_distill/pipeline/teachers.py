@@ -215,21 +215,27 @@ def _table(models: "RunModels") -> CandidateTeacher:
 def _classifier(models: "RunModels") -> CandidateTeacher:
     settings, texts = models.config.classifier, models.data.texts
     if settings.path:
-        return Classifier.open(Path(settings.path), texts, settings)
+        return Classifier.open(Path(settings.path), texts, settings, models.device)
     folder = _trained(
-        models, "classifier", settings, lambda: Classifier.untrained(texts, settings, _seed(models))
+        models,
+        "classifier",
+        settings,
+        lambda: Classifier.untrained(texts, settings, _seed(models), models.device),
     )
-    return Classifier.open(folder, texts, settings)
+    return Classifier.open(folder, texts, settings, models.device)
 
 
 def _yes_no(models: "RunModels") -> CandidateTeacher:
     settings, texts = models.config.yes_no, models.data.texts
     if settings.path:
-        return YesNo.open(Path(settings.path), texts, settings)
+        return YesNo.open(Path(settings.path), texts, settings, models.device)
     folder = _trained(
-        models, "yes_no", settings, lambda: YesNo.untrained(texts, settings, _seed(models))
+        models,
+        "yes_no",
+        settings,
+        lambda: YesNo.untrained(texts, settings, _seed(models), models.device),
     )
-    return YesNo.open(folder, texts, settings)
+    return YesNo.open(folder, texts, settings, models.device)
 
 
 def _trained(

@@ -14,6 +14,7 @@ from pocketrec_distill.errors import ConfigError, SourceError
 from pocketrec_distill.llm.base import BaseLlm, CausalLlm, load_causal_llm
 from pocketrec_distill.llm.states import pooled
 from pocketrec_distill.models.base import History
+from pocketrec_distill.placement import CPU
 from pocketrec_distill.pretrain.examples import co_consumed, text_batch
 from pocketrec_distill.pretrain.losses import info_nce, next_token_loss
 from pocketrec_distill.pretrain.settings import PretrainSettings
@@ -76,7 +77,7 @@ def pretrain(
     curve: list[PretrainStep] = []
     model.train()
     for step in progress(range(1, settings.steps + 1), label="pretrain", unit="step"):
-        text, behaviour = torch.zeros(()), torch.zeros(())
+        text = behaviour = torch.zeros((), device=model.device)
         if settings.text_weight:
             chosen = text_batch(texts, histories, settings.batch, settings.history, rng)
             text = _text_loss(model, llm.tokenizer, chosen, max_tokens)
@@ -99,7 +100,9 @@ def pretrain(
     return curve
 
 
-def load_pretrained(model: str, precision: str, folder: Path) -> BaseLlm:
+def load_pretrained(
+    model: str, precision: str, folder: Path, device: torch.device = CPU
+) -> BaseLlm:
     """The base LLM with the updates in `folder` merged in, frozen, its head left out.
 
     Raises:
@@ -107,7 +110,7 @@ def load_pretrained(model: str, precision: str, folder: Path) -> BaseLlm:
     """
     from peft import PeftModel
 
-    llm = load_causal_llm(model, precision)
+    llm = load_causal_llm(model, precision, device)
     try:
         merged = PeftModel.from_pretrained(llm.lm, str(folder), local_files_only=True)
         lm = merged.merge_and_unload()

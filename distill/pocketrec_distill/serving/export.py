@@ -92,18 +92,18 @@ def tower_part(model: Student | LlmStudent) -> TowerPart:
     """A trained tower with its item vectors, as a part of a teacher folder."""
     kept = ("blocks.", "norm.", "enter.", "leave.", "skip_gain")
     tensors = {
-        name: value.detach().float().contiguous()
+        name: value.detach().float().cpu().contiguous()
         for name, value in model.state_dict().items()
         if name.startswith(kept)
     }
-    wide = isinstance(model, LlmStudent)
+    wide, table = isinstance(model, LlmStudent), model.eval().item_vectors()
     return TowerPart(
         width=model.width,
         shape=model.shape,
         projected=wide,
         rope_theta=model.rope_theta if isinstance(model, LlmStudent) else 10_000.0,
         eps=model.norm.eps,
-        tensors={"items": model.eval().item_vectors().detach().float().contiguous(), **tensors},
+        tensors={"items": table.detach().float().cpu().contiguous(), **tensors},
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import Floats
+from pocketrec_distill.placement import placed_on
 from pocketrec_distill.serving.contents import LINEAR_PARTS, TeacherContents
 from pocketrec_distill.serving.folder import read_teacher
 from pocketrec_distill.serving.slots import Claim, HistorySlots, WindowPolicy
@@ -33,12 +34,13 @@ class ServingSettings:
     """How a teacher is run.
 
     Attributes:
-        precision: Numbers of the towers; "auto" takes bfloat16 where the machine multiplies it in
+        precision: Numbers of the towers; "auto" takes bfloat16 where the device multiplies it in
             hardware.
         histories: Histories whose keys and values are kept, MAX_BATCH at least.
         window: See `HistorySlots`; "newest" gives the pipeline's own scores.
         reuse: Whether keys and values are kept from request to request.
         threads: Threads of one run; 0 takes torch's own number.
+        device: Where the towers are: see `placed_on`.
     """
 
     precision: Precision = "auto"
@@ -46,6 +48,7 @@ class ServingSettings:
     window: WindowPolicy = "newest"
     reuse: bool = True
     threads: int = 0
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name, kinds in (("precision", Precision), ("window", WindowPolicy)):
@@ -75,10 +78,13 @@ class ServedTeacher:
     ) -> None:
         self.settings = settings or ServingSettings()
         self._contents, self._fingerprint = contents, fingerprint
-        self.dtype = compute_dtype(self.settings.precision)
+        self.device = placed_on(self.settings.device)
+        self.dtype = compute_dtype(self.settings.precision, self.device)
         self._slots = HistorySlots(self.settings.histories, contents.window, self.settings.window)
         self._towers = {
-            name: CachedTower(part, contents.window, self.settings.histories, self.dtype)
+            name: CachedTower(
+                part, contents.window, self.settings.histories, self.dtype, self.device
+            )
             for name, part in contents.towers.items()
         }
         self.computed_positions = self.reused_positions = 0
@@ -147,7 +153,7 @@ class ServedTeacher:
         try:
             claims += map(self._slots.claim, histories)
             scores = {
-                name: tower.scores(tower.read(claims)).numpy()
+                name: tower.scores(tower.read(claims)).cpu().numpy()
                 for name, tower in self._towers.items()
             }
         except BaseException:

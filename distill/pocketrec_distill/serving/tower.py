@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pocketrec_distill.models.llama import rotary_tables
 from pocketrec_distill.models.llm_student import INPUT_NORM_EPS
+from pocketrec_distill.placement import CPU
 from pocketrec_distill.serving.contents import TowerPart
 from pocketrec_distill.serving.slots import Claim
 
@@ -53,6 +54,13 @@ class _Group:
     mask: Tensor
     length: int
 
+    def to(self, device: torch.device) -> "_Group":
+        """The same on a device."""
+        slots, tokens, valid, mask = (
+            part.to(device) for part in (self.slots, self.tokens, self.valid, self.mask)
+        )
+        return _Group(slots, tokens, valid, mask, self.length)
+
 
 class CachedTower:
     """A tower and the keys and values of the histories that it read last.
@@ -63,13 +71,22 @@ class CachedTower:
         part: Weights and sizes.
         window: Longest history.
         slots: Histories kept; a claim's slot is below it.
-        dtype: Of weights, keys and values: float32, or bfloat16 where the processor multiplies it.
+        dtype: Of weights, keys and values: float32, or bfloat16 where the device multiplies it.
+        device: Where all of it is.
     """
 
-    def __init__(self, part: TowerPart, window: int, slots: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        part: TowerPart,
+        window: int,
+        slots: int,
+        dtype: torch.dtype,
+        device: torch.device = CPU,
+    ) -> None:
         self.part, self.shape, self.window, self.dtype = part, part.shape, window, dtype
+        self.device = device
         tensors = {
-            name: value if name == "items" else value.to(dtype)
+            name: value.to(device, torch.float32 if name == "items" else dtype)
             for name, value in part.tensors.items()
         }
         self.items = tensors["items"].contiguous()
@@ -79,9 +96,10 @@ class CachedTower:
         self.skip_gain = 0.0 if gain is None else float(gain)
         self.blocks = [_joined(tensors, f"blocks.{b}") for b in range(part.shape.blocks)]
         size = (part.shape.blocks, 2, slots, part.shape.kv_heads, window, part.shape.head_dim)
-        self.cache = torch.zeros(size, dtype=dtype)
-        self.users = torch.zeros(slots, part.width)
-        self.rotary = rotary_tables(torch.arange(window), part.shape.head_dim, part.rope_theta)
+        self.cache = torch.zeros(size, dtype=dtype, device=device)
+        self.users = torch.zeros(slots, part.width, device=device)
+        places = torch.arange(window, device=device)
+        self.rotary = rotary_tables(places, part.shape.head_dim, part.rope_theta)
 
     @torch.inference_mode()
     def read(self, claims: Sequence[Claim]) -> Tensor:
@@ -94,9 +112,9 @@ class CachedTower:
         """
         fresh = sorted((claim for claim in claims if claim.new), key=lambda claim: claim.new)
         if fresh:
-            slots = torch.tensor([claim.slot for claim in fresh])
+            slots = self._indices([claim.slot for claim in fresh])
             self.users[slots] = self._computed(fresh, slots)
-        return self.users[torch.tensor([claim.slot for claim in claims])]
+        return self.users[self._indices([claim.slot for claim in claims])]
 
     def scores(self, users: Tensor) -> Tensor:
         """Scores of the whole catalogue for user vectors, float32 (users, items)."""
@@ -104,11 +122,12 @@ class CachedTower:
 
     def _computed(self, claims: Sequence[Claim], slots: Tensor) -> Tensor:
         """User vectors of claims in the order of their new events."""
-        counts = torch.tensor([claim.new for claim in claims])
-        events = torch.tensor([i for claim in claims for i in claim.items[claim.cached :]])
-        places = torch.cat([torch.arange(c.cached, len(c.items)) for c in claims])
+        counts = self._indices([claim.new for claim in claims])
+        events = self._indices([i for claim in claims for i in claim.items[claim.cached :]])
+        places = self._indices([p for c in claims for p in range(c.cached, len(c.items))])
         owners = slots.repeat_interleave(counts)
-        groups = _grouped(claims, self.shape.heads // self.shape.kv_heads)
+        heads = self.shape.heads // self.shape.kv_heads
+        groups = [group.to(self.device) for group in _grouped(claims, heads)]
         scaled = self.items[events] * math.sqrt(self.part.width)
         hidden = self._entered(scaled)
         cos, sin = (table[places][:, None, :].to(self.dtype) for table in self.rotary)
@@ -119,6 +138,9 @@ class CachedTower:
         if self.leave is None:
             return normed.float()
         return F.linear(normed, self.leave).float() + self.skip_gain * scaled[last]
+
+    def _indices(self, values: Sequence[int]) -> Tensor:
+        return torch.tensor(values, device=self.device)
 
     def _entered(self, scaled: Tensor) -> Tensor:
         """What the first block reads, (events, inner width)."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from pocketrec_distill.errors import SourceError
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import PADDING, Floats
+from pocketrec_distill.placement import CPU
 from pocketrec_distill.progress import progress
 from pocketrec_distill.teachers.item_texts import ItemTexts
 from pocketrec_distill.teachers.protocol import Candidates, Context, check_candidates
@@ -43,7 +44,13 @@ class Classifier:
         self.special = int(tokenizer.num_special_tokens_to_add(pair=True))
 
     @classmethod
-    def open(cls, folder: Path, texts: Sequence[str], settings: ClassifierSettings) -> "Classifier":
+    def open(
+        cls,
+        folder: Path,
+        texts: Sequence[str],
+        settings: ClassifierSettings,
+        device: torch.device = CPU,
+    ) -> "Classifier":
         """A fine-tuned classifier from a folder in Hugging Face's layout, safetensors only.
 
         Raises:
@@ -55,11 +62,15 @@ class Classifier:
                 f"{folder} has no tensor {missing[0]!r}: it is no fine-tuned classifier; "
                 "name it as [classifier] base to train one"
             )
-        return cls(model, tokenizer, texts, settings)
+        return cls(model.to(device), tokenizer, texts, settings)
 
     @classmethod
     def untrained(
-        cls, texts: Sequence[str], settings: ClassifierSettings, seed: int
+        cls,
+        texts: Sequence[str],
+        settings: ClassifierSettings,
+        seed: int,
+        device: torch.device = CPU,
     ) -> "Classifier":
         """The settings' base encoder with a fresh head of one label.
 
@@ -74,7 +85,7 @@ class Classifier:
             raise SourceError(f"{folder} has no tensor {lost[0]!r}; give a whole encoder")
         if settings.checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
-        return cls(model, tokenizer, texts, settings)
+        return cls(model.to(device), tokenizer, texts, settings)
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer in Hugging Face's layout."""
@@ -116,7 +127,7 @@ class Classifier:
             max_length=self.max_tokens,
             return_tensors="pt",
         ).to(self.model.device)
-        dtype = compute_dtype(self.settings.precision)
+        dtype = compute_dtype(self.settings.precision, self.model.device)
         mixed = self.model.training and dtype == torch.bfloat16
         with torch.autocast(self.model.device.type, dtype, enabled=mixed):
             logits: Tensor = self.model(**batch).logits

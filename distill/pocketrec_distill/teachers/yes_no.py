@@ -11,6 +11,7 @@ from torch import Tensor
 from pocketrec_distill.errors import ConfigError, SourceError
 from pocketrec_distill.llm.base import CausalLlm, load_causal_llm
 from pocketrec_distill.models.base import PADDING, Floats
+from pocketrec_distill.placement import CPU
 from pocketrec_distill.progress import progress
 from pocketrec_distill.teachers.item_texts import ItemTexts
 from pocketrec_distill.teachers.prefix_cache import PrefixCount, suffix_logits
@@ -46,7 +47,13 @@ class YesNo:
             )
 
     @classmethod
-    def open(cls, adapter: Path, texts: Sequence[str], settings: YesNoSettings) -> "YesNo":
+    def open(
+        cls,
+        adapter: Path,
+        texts: Sequence[str],
+        settings: YesNoSettings,
+        device: torch.device = CPU,
+    ) -> "YesNo":
         """The base LM with a fine-tuned peft adapter, safetensors only.
 
         Raises:
@@ -58,7 +65,7 @@ class YesNo:
             raise SourceError(
                 f"no adapter_model.safetensors in {str(adapter)!r}; give a folder that peft wrote"
             )
-        llm = load_causal_llm(settings.base, settings.precision)
+        llm = load_causal_llm(settings.base, settings.precision, device)
         try:
             lm = PeftModel.from_pretrained(llm.lm, str(adapter), local_files_only=True)
         except Exception as error:  # peft raises what torch and safetensors raise
@@ -68,11 +75,17 @@ class YesNo:
         return cls(llm, lm.eval(), texts, settings)
 
     @classmethod
-    def untrained(cls, texts: Sequence[str], settings: YesNoSettings, seed: int) -> "YesNo":
+    def untrained(
+        cls,
+        texts: Sequence[str],
+        settings: YesNoSettings,
+        seed: int,
+        device: torch.device = CPU,
+    ) -> "YesNo":
         """The base LM with fresh LoRA updates on its linear layers; they change nothing yet."""
         from peft import LoraConfig, get_peft_model
 
-        llm = load_causal_llm(settings.base, settings.precision)
+        llm = load_causal_llm(settings.base, settings.precision, device)
         torch.manual_seed(seed)
         config = LoraConfig(
             r=settings.rank,

@@ -41,12 +41,17 @@ class Proposal:
         cumulative = torch.from_numpy(np.cumsum(shares))
         return cls(torch.from_numpy(np.log(shares).astype(np.float32)), cumulative)
 
+    def to(self, device: torch.device) -> "Proposal":
+        """The same on a device."""
+        return Proposal(self.log_probabilities.to(device), self.cumulative.to(device))
+
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
         """Items int64 (count,), with replacement, by torch's generator, and their log weights.
 
         A log weight is -log(count * probability): for how many items a draw stands.
         """
-        points = torch.rand(count, dtype=torch.float64) * self.cumulative[-1]
+        points = torch.rand(count, dtype=torch.float64, device=self.cumulative.device)
+        points = points * self.cumulative[-1]
         drawn = torch.searchsorted(self.cumulative, points).clamp_max(len(self.cumulative) - 1)
         return drawn, -self.log_probabilities[drawn] - np.log(count)
 
@@ -60,8 +65,10 @@ def own_top(users: Tensor, table: Tensor, count: int) -> Tensor:
         table: Item vectors (items, width).
         count: Items per position.
     """
-    items = len(table)
-    pool = torch.randperm(items)[:MINING_POOL] if items > MINING_POOL else torch.arange(items)
+    items, device = len(table), table.device
+    pool = torch.arange(items, device=device)
+    if items > MINING_POOL:
+        pool = torch.randperm(items, device=device)[:MINING_POOL]
     vectors, count = table[pool], min(count, len(pool))
     chunk = max(1, _MAX_SCORES // len(pool))
     parts = [(part @ vectors.T).topk(count, dim=-1).indices for part in torch.split(users, chunk)]

@@ -38,9 +38,9 @@ def rounded_rows(vectors: Tensor, bits: Bits) -> Tensor:
 
 def rounded_weight(weight: Tensor, bits: Bits) -> Tensor:
     """A `Linear`'s weight (outputs, inputs) as the exported tower will hold it."""
-    codes, scales = quantize_matrix(weight.detach().T.contiguous().numpy(), bits)
+    codes, scales = quantize_matrix(weight.detach().T.contiguous().cpu().numpy(), bits)
     repeated = torch.from_numpy(scales).repeat_interleave(block_of(len(codes), bits), dim=0)
-    return (torch.from_numpy(codes).to(weight.dtype) * repeated).T
+    return (torch.from_numpy(codes) * repeated).T.to(weight)
 
 
 class FakeQuantWeight(nn.Module):

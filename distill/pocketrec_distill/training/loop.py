@@ -201,7 +201,7 @@ def _proposal(
     items = len(model.item_vectors())
     if not settings.samples_catalogue(items):
         return None
-    return Proposal.from_sequences(sequences, items)
+    return Proposal.from_sequences(sequences, items).to(model.device)
 
 
 def _validated(

@@ -58,7 +58,8 @@ def batch_loss(
     settings: TrainSettings,
 ) -> Tensor:
     """Loss of one batch of sequences; see `TrainSettings.loss` for what is taken from a teacher."""
-    events = pad([examples.sequences[index] for index in indices])
+    device = model.device
+    events = pad([examples.sequences[index] for index in indices]).to(device)
     inputs, targets = events[:, :-1], events[:, 1:]
     known = targets != PADDING
     table = model.item_vectors()
@@ -67,16 +68,16 @@ def batch_loss(
     )
     weights = examples.target_weights(indices)
     labels = examples.labels if settings.teacher_weight > 0 else None
-    mask, found = (None, None) if labels is None else labels.batch(indices, known.sum(dim=1))
+    mask, found = (None, None) if labels is None else labels.batch(indices, known.sum(dim=1).cpu())
     if isinstance(found, SparseBatch):
         found = found.first(settings.candidates)
-    labelled = torch.zeros_like(known) if mask is None else mask
+    labelled = torch.zeros_like(known) if mask is None else mask.to(device)
     at = Positions(
         targets[known],
-        torch.ones(int(known.sum())) if weights is None else weights,
+        torch.ones(int(known.sum()), device=device) if weights is None else weights.to(device),
         seen_items(inputs, known),
         labelled[known],
-        found if bool(labelled.any()) else None,
+        found.to(device) if found is not None and bool(labelled.any()) else None,
     )
     if examples.proposal is None:
         loss = whole_catalogue_loss(users[known], table, at, settings)

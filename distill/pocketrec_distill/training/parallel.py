@@ -99,6 +99,12 @@ def started() -> int:
     return int(size)
 
 
+def _backends() -> str:
+    """NCCL where every process of this machine can have a CUDA device of its own, else Gloo."""
+    devices, processes = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return "cpu:gloo,cuda:nccl" if devices >= processes else "gloo"
+
+
 @contextmanager
 def data_parallel() -> Iterator[Group]:
     """Join the processes that torchrun started, for as long as the context lasts.
@@ -111,7 +117,7 @@ def data_parallel() -> Iterator[Group]:
     if started() == 1:
         yield Group()
         return
-    distributed.init_process_group("gloo", timeout=timedelta(seconds=TIMEOUT_S))
+    distributed.init_process_group(_backends(), timeout=timedelta(seconds=TIMEOUT_S))
     try:
         yield current_group()
     finally:

@@ -49,6 +49,11 @@ class SparseBatch:
         """The same at some positions."""
         return SparseBatch(self.candidates[positions], self.logits[positions], self.rest[positions])
 
+    def to(self, device: torch.device) -> "SparseBatch":
+        """The same on a device."""
+        parts = (self.candidates, self.logits, self.rest)
+        return SparseBatch(*(part.to(device) for part in parts))
+
     def first(self, count: int) -> "SparseBatch":
         """The best `count` candidates of each position; the others join the rest."""
         if count >= self.candidates.shape[1]:

@@ -13,6 +13,7 @@ import pytest
 
 from pocketrec_distill import spread
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.placement import CPU
 from pocketrec_distill.settings import RunSettings
 
 JOBS = Path(__file__).with_name("jobs.py")
@@ -39,7 +40,7 @@ def test_without_ray_everything_is_done_here() -> None:
     def double(part: int) -> np.ndarray:
         return np.array([2 * part], np.float32)
 
-    assert spread.spread_over(0) is spread.here
+    assert spread.spread_over(0, CPU) is spread.here
     assert [array.tolist() for array in spread.here(double, [3, 1])] == [[6.0], [2.0]]
     with pytest.raises(ConfigError, match="ray is -1"):
         RunSettings(ray=-1)

@@ -2,6 +2,7 @@
 
 import functools
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,12 @@ _LIMITS = {
     help="Numbers of a teacher's towers.",
 )
 @click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where a teacher's towers are: auto, cpu, cuda or cuda:N.",
+)
+@click.option(
     "--histories",
     type=click.IntRange(min=64),
     default=512,
@@ -113,6 +120,7 @@ def command(
     deadline_ms: int,
     threads: int | None,
     precision: Any,
+    device: str,
     histories: int,
     window: Any,
     on_ray: bool,
@@ -132,7 +140,8 @@ def command(
 
     settings = ServerSettings(max_batch, max_wait_ms, max_queue, deadline_ms)
     tokens = _tokens(token_env, token_file, host, no_token=no_token)
-    open_model = functools.partial(_opened, model, threads, precision, histories, window)
+    teacher = {"precision": precision, "device": device, "histories": histories, "window": window}
+    open_model = functools.partial(_opened, model, threads or 0, teacher)
     if on_ray:
         require_extra("ray")
         from pocketrec.server.ray_serve import serve_on_ray
@@ -191,9 +200,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _opened(
-    path: Path, threads: int | None, precision: Any, histories: int, window: Any
-) -> "RankingModel":
+def _opened(path: Path, threads: int, teacher: Mapping[str, Any]) -> "RankingModel":
+    """What is served; `teacher` says how a teacher is run, where it is one."""
     from pocketrec.server import BundleModel
 
     if not _is_teacher(path):
@@ -201,7 +209,7 @@ def _opened(
     require_extra("distill")
     from pocketrec_distill.serving import ServingSettings, open_teacher
 
-    return open_teacher(path, ServingSettings(precision, histories, window, threads=threads or 0))
+    return open_teacher(path, ServingSettings(threads=threads, **teacher))
 
 
 def _is_teacher(path: Path) -> bool:

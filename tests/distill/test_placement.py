@@ -1,0 +1,101 @@
+"""Which device a setting means: of a machine with none, one or several CUDA devices."""
+
+import pytest
+import torch
+
+from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.llm.base import compute_dtype
+from pocketrec_distill.placement import CPU, described, placed_on
+from pocketrec_distill.settings import RunSettings
+from pocketrec_distill.spread import here, spread_over
+from pocketrec_distill.training import parallel
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A machine with as many CUDA devices as the test asks for."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: request.param)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("devices", "name", "rank", "expected"),
+    [
+        (0, "auto", None, "cpu"),
+        (0, "cpu", None, "cpu"),
+        (1, "auto", None, "cuda:0"),
+        (1, "cpu", None, "cpu"),
+        (2, "cuda", None, "cuda:0"),
+        (2, "cuda:1", None, "cuda:1"),
+        (2, "auto", "1", "cuda:1"),
+        (2, "cuda", "1", "cuda:1"),
+        (2, "cuda:0", "1", "cuda:0"),
+        (0, "auto", "1", "cpu"),
+    ],
+    indirect=["devices"],
+)
+@pytest.mark.usefixtures("devices")
+def test_a_name_means_a_device(
+    monkeypatch: pytest.MonkeyPatch, name: str, rank: str | None, expected: str
+) -> None:
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    assert placed_on(name) == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("devices", "name", "rank", "message"),
+    [
+        (0, "cuda", None, "number 0 from 0, but torch sees 0 CUDA devices"),
+        (2, "cuda:2", None, "number 2 from 0, but torch sees 2 CUDA devices"),
+        (1, "auto", "1", "number 1 from 0, but torch sees 1 CUDA devices"),
+    ],
+    indirect=["devices"],
+)
+@pytest.mark.usefixtures("devices")
+def test_a_device_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, rank: str | None, message: str
+) -> None:
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    with pytest.raises(ConfigError, match=message):
+        placed_on(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:", "cuda:-1", "CPU", "cuda:1 ", "mps"])
+def test_unknown_names_are_refused_before_anything_runs(name: str) -> None:
+    with pytest.raises(ConfigError, match="auto, cpu, cuda or cuda:N"):
+        RunSettings(device=name)
+    with pytest.raises(ConfigError, match="auto, cpu, cuda or cuda:N"):
+        placed_on(name)
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)]
+)
+def test_a_device_that_only_emulates_bfloat16_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    assert compute_dtype("auto", torch.device("cuda", 0)) == expected
+    assert compute_dtype("bf16", torch.device("cuda", 0)) == torch.bfloat16
+
+
+def test_ray_workers_are_not_given_models_of_a_cuda_device() -> None:
+    with pytest.raises(ConfigError, match="ray is 2 and device cuda:0"):
+        spread_over(2, torch.device("cuda", 0))
+    assert spread_over(0, torch.device("cuda", 0)) is here
+
+
+def test_processes_that_share_a_device_add_up_without_nccl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for processes, backends in (("1", "cpu:gloo,cuda:nccl"), ("2", "cpu:gloo,cuda:nccl"),
+                                ("3", "gloo")):  # fmt: skip
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+        assert parallel._backends() == backends
+
+
+def test_reports_name_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Some Card")
+    assert described(CPU) == "cpu"
+    assert described(torch.device("cuda", 1)) == "cuda:1 (Some Card)"
