@@ -1,0 +1,56 @@
+"""The ceiling of new items: what is asked about a user is never learned from them."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "distillation"
+KNOWN, COMMON, RARE = 4, 4, 5
+TEXTS = ["ant", "bee", "cow", "dog", "elk", "fox"]
+
+
+@pytest.fixture(scope="module")
+def ceiling() -> ModuleType:
+    """The script, which is not installed, loaded by its path."""
+    paths, before = list(sys.path), set(sys.modules)
+    spec = importlib.util.spec_from_file_location("bench_ceiling", FOLDER / "cold_ceiling.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    sys.path[:] = paths
+    for name in (set(sys.modules) - before) & {"harness", "bench_ceiling"}:
+        del sys.modules[name]
+
+
+def test_others_events_are_learned_from_and_ones_own_are_not(ceiling: ModuleType) -> None:
+    """Twenty users go from item 0 to the common new item; one alone from item 1 to the rare one."""
+    events = {f"u{n}": np.array([0, COMMON], np.int32) for n in range(20)}
+    events["alone"] = np.array([1, RARE], np.int32)
+    events |= {f"v{n}": np.array([1, 2], np.int32) for n in range(5)}
+    queries = QuerySet(
+        [np.array([0], np.int32), np.array([1], np.int32)],
+        np.array([COMMON - KNOWN, RARE - KNOWN]),
+        users=("u3", "alone"),
+    )
+    cold = ColdItems(("elk", "fox"), TEXTS[KNOWN:], queries)
+    found = ceiling.fold_ranks(cold, TEXTS, KNOWN, events, 0)
+    assert len(found) == len(ceiling.REGULARIZATION) * len(ceiling.TEXT_SHARES)
+    for ranks in found.values():
+        assert ranks.among_all.tolist()[0] == 1
+        assert ranks.among_all.tolist()[1] >= 2
+        assert ranks.among_cold.tolist()[0] == 1
+
+
+def test_the_figures_are_paired(ceiling: ModuleType) -> None:
+    found = ceiling.figures(np.array([1.0, 1.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0, 0.0]))
+    assert found["seen"]["value"] == 0.75
+    assert found["seen_over_tfidf"]["value"] == 3.0
