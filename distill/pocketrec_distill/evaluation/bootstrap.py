@@ -45,10 +45,10 @@ def mean_interval(values: Floats, seed: int = 0) -> Interval:
     return _interval(float(values.mean()), samples)
 
 
-def standard_error(values: Floats) -> float:
-    """Standard error of the mean of per-user `values` (users,); 0 for fewer than two."""
-    users = len(values)
-    return float(values.std(ddof=1) / np.sqrt(users)) if users > 1 else 0.0
+def paired_error(a: Floats, b: Floats) -> float:
+    """Standard error of the mean of `a - b`, both per user (users,); 0 for fewer than two users."""
+    users = len(a)
+    return float((a - b).std(ddof=1) / np.sqrt(users)) if users > 1 else 0.0
 
 
 def paired_difference(a: Floats, b: Floats, seed: int = 0) -> Interval:

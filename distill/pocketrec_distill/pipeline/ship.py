@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.calibration import fit_calibration
-from pocketrec_distill.evaluation.bootstrap import standard_error
+from pocketrec_distill.evaluation.bootstrap import paired_error
 from pocketrec_distill.export import (
     compare_scores,
     export_gguf,
@@ -169,7 +169,7 @@ class Shipping:
         return Variant(
             **asdict(precision),
             ndcg=float(gains.mean()),
-            ndcg_error=standard_error(gains - self._gains[FULL]),
+            ndcg_error=paired_error(gains, self._gains[FULL]),
             append_ms=append_and_rank_ms(engine, self.longest_history)["median"],
             append_difference=append_difference(scorer, queries.histories),
             size_bytes=len(contents.user_tower or b"") + rows_bytes(contents),

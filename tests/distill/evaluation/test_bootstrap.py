@@ -7,7 +7,7 @@ import pytest
 
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation import Interval, mean_interval, paired_difference, ratio
-from pocketrec_distill.evaluation.bootstrap import standard_error
+from pocketrec_distill.evaluation.bootstrap import paired_error
 
 
 def test_interval_has_the_width_that_theory_gives() -> None:
@@ -71,6 +71,9 @@ def test_the_reports_form() -> None:
     assert Interval(0.5, 0.25, 0.75).as_dict() == {"value": 0.5, "ci95": [0.25, 0.75]}
 
 
-def test_a_standard_error_is_that_of_the_mean() -> None:
-    assert standard_error(np.array([0.0, 1.0, 0.0, 1.0])) == pytest.approx(math.sqrt(1 / 12))
-    assert standard_error(np.array([0.7])) == 0.0
+def test_a_standard_error_is_that_of_the_mean_difference() -> None:
+    nothing, users = np.zeros(4), np.array([0.0, 1.0, 0.0, 1.0])
+    assert paired_error(users, nothing) == pytest.approx(math.sqrt(1 / 12))
+    assert paired_error(users, users) == 0.0  # however different the users are
+    assert paired_error(users + 0.5, users) == 0.0
+    assert paired_error(np.array([0.7]), np.array([0.1])) == 0.0

@@ -97,9 +97,7 @@ def test_a_teacher_of_every_item() -> None:
     found = dense()
 
     def distance(logits: Tensor, seen: Tensor) -> Tensor:
-        return full_catalogue_kl(
-            logits.scatter(-1, seen, -1e9), found.scatter(-1, seen, -1e9), temperature=1.0
-        )
+        return full_catalogue_kl(logits.scatter(-1, seen, -1e9), found.scatter(-1, seen, -1e9))
 
     check(found, distance, "kl")
 

@@ -22,17 +22,13 @@ def hard_label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = No
     return (losses * weights).sum() / weights.sum().clamp_min(LEAST_WEIGHT)
 
 
-def full_catalogue_kl(logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
+def full_catalogue_kl(logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """Mean KL(teacher || student) over the whole catalogue (Hinton, Vinyals and Dean, 2015).
-
-    Scaled by temperature squared, so that its gradient keeps its size.
 
     Args:
         logits: Student scores float32 (positions, items).
-        teacher_logits: Teacher scores of the same shape.
-        temperature: Softens both distributions when above 1.
+        teacher_logits: Teacher scores of the same shape, at the temperature of the labels.
     """
-    student = functional.log_softmax(logits / temperature, dim=-1)
-    teacher = functional.log_softmax(teacher_logits / temperature, dim=-1)
-    divergence = functional.kl_div(student, teacher, log_target=True, reduction="batchmean")
-    return divergence * temperature**2
+    student = functional.log_softmax(logits, dim=-1)
+    teacher = functional.log_softmax(teacher_logits, dim=-1)
+    return functional.kl_div(student, teacher, log_target=True, reduction="batchmean")
