@@ -22,6 +22,12 @@ ITEMS = 9
 SEQUENCES = [np.arange(start, start + length, dtype=np.int32) % ITEMS
              for start, length in enumerate((5, 2, 3, 2, 6, 2, 4, 3, 2, 2, 7, 2, 3))]  # fmt: skip
 WEIGHTS = [np.linspace(0.5, 2.0, len(s)).astype(np.float32) for s in SEQUENCES]
+LAUNCHERS = {
+    "torchrun": "torch.distributed.run --standalone --nproc-per-node 2 --local-addr 127.0.0.1",
+    # The same with another face: without a CUDA device its processes meet over Gloo all the same.
+    "accelerate": "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1"
+    " --mixed_precision no --dynamo_backend no --main_process_port 0",
+}
 SETTINGS = TrainSettings(epochs=3, patience=9, batch=4, learning_rate=1e-2, seed=5)
 
 
@@ -48,17 +54,22 @@ def trained(llm_folder: str) -> dict[str, object]:
     }
 
 
-def test_two_processes_train_as_one(llm_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_train_as_one(launcher: str, llm_folder: Path, tmp_path: Path) -> None:
     alone = trained(str(llm_folder))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", "--local-addr", "127.0.0.1", __file__]
+    words = [*LAUNCHERS[launcher].split(), __file__, str(llm_folder), str(tmp_path)]
     done = subprocess.run(
-        [*command, str(llm_folder), str(tmp_path)],
+        [sys.executable, "-m", *words],
         check=False,
         capture_output=True,
         text=True,
         timeout=180,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TORCHELASTIC_ERROR_FILE": ""},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "TORCHELASTIC_ERROR_FILE": "",
+            "HF_HOME": str(tmp_path),  # where accelerate looks for a configuration
+        },
     )
     assert done.returncode == 0, done.stderr[-3000:]
     said = [json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
