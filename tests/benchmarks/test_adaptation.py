@@ -1,7 +1,6 @@
 """The replay of learning on the device: who is held out, what is predicted, the figures."""
 
-import importlib.util
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -11,32 +10,19 @@ import pytest
 from pocketrec_runtime import Engine
 from pocketrec_runtime.adaptation import AdaptationSettings, Learner
 
+from .conftest import load, script
+
 ROOT = Path(__file__).parents[2]
 
 
-def load(name: str) -> ModuleType:
-    path = ROOT / "benchmarks" / "adaptation" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"bench_adaptation_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def replay() -> ModuleType:
-    """The script, which is not installed, loaded by its path."""
-    paths, before = list(sys.path), set(sys.modules)
-    yield load("run")
-    sys.path[:] = paths
-    for name in (set(sys.modules) - before) & {"harness", "pages", "bench_adaptation_run"}:
-        del sys.modules[name]
+def replay() -> Iterator[ModuleType]:
+    with script("adaptation/run.py") as module:
+        yield module
 
 
 def test_users_are_parted_whole() -> None:
-    split = load("split_users")
+    split = load("adaptation/split_users.py")
     lines = ["user\titem", *(f"u{n % 40}\ti{n}" for n in range(120))]
     train, held = split.split(lines, "\t")
     assert train[0] == held[0] == "user\titem"

@@ -1,8 +1,6 @@
 """The ceiling of new items: what is asked about a user is never learned from them."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 
 import numpy as np
@@ -10,25 +8,16 @@ import pytest
 
 from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "distillation"
+from .conftest import script
+
 KNOWN, COMMON, RARE = 4, 4, 5
 TEXTS = ["ant", "bee", "cow", "dog", "elk", "fox"]
 
 
 @pytest.fixture(scope="module")
-def ceiling() -> ModuleType:
-    """The script, which is not installed, loaded by its path."""
-    paths, before = list(sys.path), set(sys.modules)
-    spec = importlib.util.spec_from_file_location("bench_ceiling", FOLDER / "cold_ceiling.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = paths
-    for name in (set(sys.modules) - before) & {"harness", "bench_ceiling"}:
-        del sys.modules[name]
+def ceiling() -> Iterator[ModuleType]:
+    with script("distillation/cold_ceiling.py") as module:
+        yield module
 
 
 def test_others_events_are_learned_from_and_ones_own_are_not(ceiling: ModuleType) -> None:

@@ -1,7 +1,6 @@
 """The deletion test of explanations: what is taken away, and the figures."""
 
-import importlib.util
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -10,24 +9,15 @@ import pytest
 
 from pocketrec_runtime import Engine
 
+from .conftest import script
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def deletion() -> ModuleType:
-    """The script, which is not installed, loaded by its path."""
-    paths, before = list(sys.path), set(sys.modules)
-    path = ROOT / "benchmarks" / "explanations" / "deletion.py"
-    spec = importlib.util.spec_from_file_location("bench_deletion", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = paths
-    for name in (set(sys.modules) - before) & {"harness", "pages", "bench_deletion"}:
-        del sys.modules[name]
+def deletion() -> Iterator[ModuleType]:
+    with script("explanations/deletion.py") as module:
+        yield module
 
 
 def test_one_users_fall_is_that_of_the_shortened_history(deletion) -> None:

@@ -1,8 +1,6 @@
 """The script that fills the table of data sets: what it finds, what it asks for, what it writes."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,23 +9,12 @@ import pytest
 
 from pocketrec_distill.config import config_from_mapping
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "distillation"
-
-
-def script(name: str) -> ModuleType:
-    """A module of the folder, loaded by its path; it is not installed."""
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+from .conftest import load
 
 
 @pytest.fixture(scope="module")
 def run() -> ModuleType:
-    return script("run")
+    return load("distillation/run.py")
 
 
 @pytest.fixture
@@ -97,7 +84,7 @@ def result(split: str, **more: Any) -> dict[str, Any]:
 
 
 def test_tables_are_written_between_the_markers(tmp_path: Path) -> None:
-    tables = script("tables")
+    tables = load("distillation/tables.py")
     results = tmp_path / "results"
     results.mkdir()
     recall = {"value": 0.5, "ci95": [0.4, 0.6]}

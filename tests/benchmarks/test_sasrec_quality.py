@@ -1,29 +1,20 @@
 """Quality beside RecTools: what goes between the environments, the check of answers, the table."""
 
-import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-PEERS = Path(__file__).resolve().parents[2] / "benchmarks" / "peers"
+from .conftest import BENCHMARKS, script
 
 
 @pytest.fixture(scope="module")
-def quality() -> ModuleType:
-    """The script, its siblings found as when it runs."""
-    paths, before = list(sys.path), set(sys.modules)
-    spec = importlib.util.spec_from_file_location("bench_quality", PEERS / "sasrec_quality.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = paths
-    siblings = {"environments", "exchange", "harness", "pages", "bench_quality"}
-    for name in (set(sys.modules) - before) & siblings:
-        del sys.modules[name]
+def quality() -> Iterator[ModuleType]:
+    with script("peers/sasrec_quality.py") as module:
+        yield module
 
 
 @pytest.fixture
@@ -92,5 +83,5 @@ def test_the_difference_is_paired_and_in_the_table(quality: ModuleType) -> None:
 
 
 def test_the_readme_has_the_marks(quality: ModuleType) -> None:
-    page = (PEERS / "README.md").read_text(encoding="utf-8")
+    page = (BENCHMARKS / "peers" / "README.md").read_text(encoding="utf-8")
     assert page.count(f"{quality.BEGIN}\n") == page.count(quality.END) == 1

@@ -1,31 +1,19 @@
 """The cost of distillation by size: which events a share takes, the fit, the table."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "distillation"
+from .conftest import BENCHMARKS, script
 
 
 @pytest.fixture(scope="module")
-def scaling() -> ModuleType:
-    """The script, which is not installed, loaded by its path."""
-    paths, before = list(sys.path), set(sys.modules)
-    spec = importlib.util.spec_from_file_location("bench_scaling", FOLDER / "scaling.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = paths
-    for name in (set(sys.modules) - before) & {"harness", "pages", "bench_scaling"}:
-        del sys.modules[name]
+def scaling() -> Iterator[ModuleType]:
+    with script("distillation/scaling.py") as module:
+        yield module
 
 
 def test_a_share_takes_whole_users_and_holds_the_smaller_ones(scaling: ModuleType) -> None:
@@ -83,5 +71,5 @@ def test_the_table_has_a_line_per_stage(scaling: ModuleType) -> None:
 
 
 def test_the_readme_has_the_marks(scaling: ModuleType) -> None:
-    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    page = (BENCHMARKS / "distillation" / "README.md").read_text(encoding="utf-8")
     assert page.count(f"{scaling.BEGIN}\n") == page.count(scaling.END) == 1
