@@ -35,8 +35,8 @@ def test_others_events_are_learned_from_and_ones_own_are_not(ceiling: ModuleType
     assert len(found) == len(ceiling.REGULARIZATION) * len(ceiling.TEXT_SHARES)
     for ranks in found.values():
         assert ranks.among_all.tolist()[0] == 1
-        assert ranks.among_all.tolist()[1] >= 2
-        assert ranks.among_cold.tolist()[0] == 1
+        # Nobody else met the rare one: it scores 0, as the common one does, and ties count against.
+        assert ranks.among_cold.tolist() == [1, 2]
 
 
 def test_the_figures_are_paired(ceiling: ModuleType) -> None:

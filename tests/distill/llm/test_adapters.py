@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import peft
 import pytest
 import torch
 
@@ -52,6 +53,23 @@ def test_the_adapter_and_nothing_else_of_the_llm_is_trained(llm: BaseLlm, kind: 
     values = {name for name in trainable if "lora_E" in name}
     assert changed >= {name for name in trainable - values if "ranknum" not in name}
     assert not values or changed & values
+
+
+def test_ranks_are_counts_and_never_trained(llm: BaseLlm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """peft moves them to an accelerator as new parameters, which it leaves trainable."""
+    plain = peft.get_peft_model
+
+    def moved(backbone: object, config: object) -> object:
+        model = plain(backbone, config)
+        for name, parameter in model.named_parameters():
+            if "ranknum" in name:
+                parameter.requires_grad_()
+        return model
+
+    monkeypatch.setattr(peft, "get_peft_model", moved)
+    ranks = [p for name, p in made(llm, "adalora").named_parameters() if "ranknum" in name]
+    assert ranks
+    assert not any(rank.requires_grad for rank in ranks)
 
 
 @pytest.mark.parametrize("kind", ADAPTERS)

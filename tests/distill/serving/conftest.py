@@ -1,5 +1,7 @@
 """A small teacher whose parts are real models with random weights: 5 items, window 4."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.serving import TeacherContents, WeightedPart
+from pocketrec_distill.serving import TeacherContents, WeightedPart, write_teacher
 from pocketrec_distill.serving.contents import GoldenScores
 from pocketrec_distill.serving.export import tower_part
 from pocketrec_runtime import Catalogue
@@ -87,3 +89,11 @@ def contents(
         license="CC0",
         provenance={"base_llm": "made-up"},
     )
+
+
+@pytest.fixture
+def folder(contents: TeacherContents, tmp_path: Path) -> Path:
+    """That teacher as a folder."""
+    path = tmp_path / "t"
+    write_teacher(path, contents)
+    return path

@@ -26,13 +26,6 @@ from pocketrec_runtime.errors import (
 )
 
 
-@pytest.fixture
-def folder(contents: TeacherContents, tmp_path: Path) -> Path:
-    path = tmp_path / "t"
-    write_teacher(path, contents)
-    return path
-
-
 def resealed(folder: Path, **changes: object) -> Path:
     """The folder with other values in its manifest, hashes and seal made anew."""
     blobs = {

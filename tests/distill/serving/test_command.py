@@ -1,0 +1,57 @@
+"""`pocketrec serve TEACHER`: the folder answers over HTTP as it does in this process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from pocketrec_distill.serving import ServingSettings, open_teacher
+
+# Longer than the window, so that what is read of them shows in the scores.
+HISTORIES = [[1], [3, 1, 0], [3, 1, 0, 4, 2, 2, 1], [4, 2, 1, 3, 0, 4]]
+
+
+def served(folder: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pocketrec", "serve", str(folder), "--port", "0", *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_command_serves_a_teacher_as_it_is_told_to(folder: Path) -> None:
+    settings = ServingSettings(precision="fp32", window="anchored", device="cpu")
+    expected = open_teacher(folder, settings)
+    ids = expected.catalogue.ids
+    options = ("--precision", "fp32", "--window", "anchored", "--device", "cpu")
+    with served(folder, *options, "--threads", "1") as process:
+        try:
+            assert process.stderr is not None
+            url = json.loads(process.stderr.readline())["url"]
+            answers = [
+                httpx.post(
+                    f"{url}/v1/score",
+                    json={"history": [ids[item] for item in history], "candidates": list(ids)},
+                    trust_env=False,
+                ).json()
+                for history in HISTORIES
+            ]
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    for history, answer in zip(HISTORIES, answers, strict=True):
+        assert answer["model"] == expected.fingerprint
+        found = {item["id"]: item["score"] for item in answer["scores"]}
+        scores = expected.scores([history])[0]
+        for item, score in zip(ids, scores.tolist(), strict=True):
+            assert abs(found[item] - score) < 1e-3
+
+
+def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
+    with served(folder, "--device", "cuda:99") as process:
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 5
+    assert "device is 'cuda:99', number 99 from 0, but torch sees" in error
