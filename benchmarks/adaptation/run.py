@@ -168,7 +168,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Replay, print the table, write the record."""
     given = arguments()
-    config = load_config(given.config) if given.config else DistillConfig()
+    config = load_config(given.config)
     engine = Engine.open(given.bundle)
     default = AdaptationSettings()
     grid = [dataclasses.replace(default, rate=rate, prior=prior) for rate, prior in GRID]

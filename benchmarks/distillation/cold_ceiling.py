@@ -12,20 +12,20 @@ it has little left to gain.
 import argparse
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.bootstrap import mean_interval, ratio
-from pocketrec_distill.evaluation.cold import ColdRanks, TfIdfWithNew, evaluate_cold
+from pocketrec_distill.evaluation.cold import ColdRanks, WithNew, evaluate_cold
 from pocketrec_distill.evaluation.metrics import recall_at
-from pocketrec_distill.models.base import Floats, History
-from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
-from pocketrec_distill.models.tfidf import tfidf_matrix
+from pocketrec_distill.models.base import History
+from pocketrec_distill.models.floors import ease, gram_matrix
+from pocketrec_distill.models.tfidf import TfIdf, text_cosines
 from pocketrec_distill.pipeline.dataset import ColdItems, Dataset
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
@@ -37,19 +37,6 @@ from harness import device, write_record
 FOLDS = 10
 REGULARIZATION = (50.0, 150.0, 400.0)
 TEXT_SHARES = (0.0, 0.05, 0.15, 0.4)
-
-
-@dataclass(frozen=True)
-class WithNew:
-    """An item-item model over known items, then new ones, as `evaluate_cold` asks for it."""
-
-    model: ItemItem
-    known: int
-
-    def scores_with_new(self, histories: list[History]) -> tuple[Floats, Floats]:
-        """Scores float32 (histories, items) and (histories, new items)."""
-        scores = self.model.scores(histories)
-        return scores[:, : self.known], scores[:, self.known :]
 
 
 def whole_histories(data: Dataset, ids: list[str]) -> dict[str, History]:
@@ -70,8 +57,7 @@ def fold_ranks(
         zip(users, np.random.default_rng(seed).permutation(len(users)) % FOLDS, strict=True)
     )
     asked = np.array([fold_of.get(user, 0) for user in cold.queries.users])
-    rows = tfidf_matrix(texts)
-    text_gram = (rows @ rows.T).toarray().astype(np.float32)
+    text_gram = text_cosines(texts)
     settings = [
         (regularization, share) for regularization in REGULARIZATION for share in TEXT_SHARES
     ]
@@ -109,7 +95,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    config = load_config(given.config) if given.config else DistillConfig()
+    config = load_config(given.config)
     whole, held_out = (
         prepare(
             given.interactions,
@@ -124,7 +110,7 @@ def main() -> None:
     texts = [*held_out.texts, *cold.texts]
     events = whole_histories(whole, [*held_out.item_ids, *cold.item_ids])
     ranks = fold_ranks(cold, texts, held_out.items, events, config.run.seed)
-    tfidf = evaluate_cold(TfIdfWithNew(held_out.texts, cold.texts), cold)
+    tfidf = evaluate_cold(WithNew(TfIdf(texts), held_out.items), cold)
     record: dict[str, Any] = {
         "command": " ".join([Path(__file__).name, "--interactions", given.interactions.name]),
         "share": given.share,

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 
 from harness import commit
 
-from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.config import load_config
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
@@ -32,7 +32,7 @@ def run_arguments(description: str) -> argparse.ArgumentParser:
 
 def open_run(given: argparse.Namespace) -> RunModels:
     """The models of the run that `run_arguments` named; each is made when it is asked for."""
-    config = load_config(given.config) if given.config else DistillConfig()
+    config = load_config(given.config)
     torch.set_num_threads(config.run.threads or 1)
     data = prepare(given.interactions, given.items, config, say_on_stderr)
     return RunModels(data, config, RunDirectory(given.run_dir, say_on_stderr))

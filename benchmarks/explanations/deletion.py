@@ -19,7 +19,7 @@ import harness
 import numpy as np
 from pages import cell, put_named
 
-from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_runtime import Engine, Explanation
@@ -148,7 +148,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Explain, take away, look again; print the table, write the record."""
     given = arguments()
-    config = load_config(given.config) if given.config else DistillConfig()
+    config = load_config(given.config)
     data = prepare(given.interactions, given.items, config, say)
     engine = Engine.open(given.bundle)
     if tuple(engine.catalogue.ids) != tuple(data.item_ids):

@@ -25,7 +25,7 @@ import numpy as np
 from exchange import Exchange, Histories, Ints, check_answers, ranks_in
 from pages import cell, put_between
 
-from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.bootstrap import (
     mean_interval,
     paired_difference,
@@ -164,7 +164,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train, ask both, print the table, write the record."""
     given = arguments()
-    config = load_config(given.config) if given.config else DistillConfig()
+    config = load_config(given.config)
     data = prepare(given.interactions, given.items, config, say)
     name = given.interactions.resolve().parent.name
     folder = given.build / f"quality-{name}"

@@ -10,11 +10,11 @@ from types import ModuleType
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 # What scripts import from their own folders; a test must not find another script's.
-_SIBLINGS = {"environments", "exchange", "harness", "pages", "students_of_a_run", "tables"}
+_SIBLINGS = {"data", "environments", "exchange", "harness", "pages", "students_of_a_run", "tables"}
 
 
-def load(path: str) -> ModuleType:
-    """A script by its path below benchmarks/."""
+def load(path: str | Path) -> ModuleType:
+    """A script by its path below benchmarks/, or by a whole one."""
     file = BENCHMARKS / path
     name = f"bench_{file.parent.name}_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
@@ -28,8 +28,9 @@ def load(path: str) -> ModuleType:
 
 @contextmanager
 def script(path: str) -> Iterator[ModuleType]:
-    """The same, and nothing left of it in `sys` afterwards."""
+    """The same, its siblings found as when it runs, and nothing left in `sys` afterwards."""
     paths, before = list(sys.path), set(sys.modules)
+    sys.path.insert(0, str((BENCHMARKS / path).parent))
     module = load(path)
     yield module
     sys.path[:] = paths

@@ -1,28 +1,19 @@
 """The harness that every benchmark script shares: quantiles by hand, a real clock, a real git."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from .conftest import load
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _load() -> ModuleType:
-    path = ROOT / "benchmarks" / "runtime" / "harness.py"
-    spec = importlib.util.spec_from_file_location("pocketrec_tests_harness", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-harness = _load()
+harness = load("runtime/harness.py")
 
 
 def test_quantiles_of_a_hundred_times() -> None:

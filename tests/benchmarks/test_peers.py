@@ -1,42 +1,31 @@
 """The side-by-side run, for real with our own peer, and what it says about answers and pins."""
 
-import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from .conftest import script
+
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "benchmarks" / "peers"
 
 
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, PEERS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def run() -> ModuleType:
-    """`run.py`, whose siblings are found as when it runs as a script."""
-    paths, threads = list(sys.path), dict(os.environ)
-    before = set(sys.modules)
-    sys.path.insert(0, str(PEERS))
-    yield _load("run")
-    sys.path[:] = paths
+def run() -> Iterator[ModuleType]:
+    """`run.py`, which sets numbers of threads where it is imported."""
+    threads = dict(os.environ)
+    with script("peers/run.py") as module:
+        yield module
     os.environ.clear()
     os.environ.update(threads)
-    for name in set(sys.modules) - before:
-        if name in {"run", "data", "environments", "harness", "pages"}:
-            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")

@@ -1,41 +1,28 @@
 """benchmarks/README.md: its table is that of the results, and what it links to is there."""
 
-import importlib.util
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from pocketrec_bench.card import Build, Card
 from pocketrec_bench.device import DeviceCard
 from pocketrec_bench.ledger import append_to_ledger
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "benchmarks"
+from .conftest import BENCHMARKS, load
 
-
-def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-table = _load(FOLDER / "device" / "table.py", "pocketrec_tests_table")
-made_up = _load(ROOT / "tests" / "bench" / "conftest.py", "pocketrec_tests_bench_result")
+table = load("device/table.py")
+made_up = load(Path(__file__).resolve().parents[1] / "bench" / "conftest.py")
 
 
 def test_the_page_holds_the_results() -> None:
     page = table.PAGE.read_text(encoding="utf-8")
-    assert page == table.render(page, FOLDER / "results")
+    assert page == table.render(page, BENCHMARKS / "results")
 
 
 def test_what_the_page_links_to_is_there() -> None:
     links = re.findall(r"\]\(([^)#]+)", table.PAGE.read_text(encoding="utf-8"))
     assert len(links) > 5
-    assert [link for link in links if not (FOLDER / link).exists()] == []
+    assert [link for link in links if not (BENCHMARKS / link).exists()] == []
 
 
 def test_a_row_by_hand(tmp_path: Path) -> None:

@@ -12,52 +12,48 @@ from pocketrec_distill.training import parallel
 
 
 @pytest.fixture
-def devices(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """A machine with as many CUDA devices as the test asks for."""
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: request.param)
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
+def machine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A machine with so many CUDA devices, in a process of such a LOCAL_RANK; None without one."""
+    devices, rank = request.param
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    if rank is None:
+        monkeypatch.delenv("LOCAL_RANK", raising=False)
+    else:
+        monkeypatch.setenv("LOCAL_RANK", rank)
 
 
 @pytest.mark.parametrize(
-    ("devices", "name", "rank", "expected"),
+    ("machine", "name", "expected"),
     [
-        (0, "auto", None, "cpu"),
-        (0, "cpu", None, "cpu"),
-        (1, "auto", None, "cuda:0"),
-        (1, "cpu", None, "cpu"),
-        (2, "cuda", None, "cuda:0"),
-        (2, "cuda:1", None, "cuda:1"),
-        (2, "auto", "1", "cuda:1"),
-        (2, "cuda", "1", "cuda:1"),
-        (2, "cuda:0", "1", "cuda:0"),
-        (0, "auto", "1", "cpu"),
+        ((0, None), "auto", "cpu"),
+        ((0, None), "cpu", "cpu"),
+        ((1, None), "auto", "cuda:0"),
+        ((1, None), "cpu", "cpu"),
+        ((2, None), "cuda", "cuda:0"),
+        ((2, None), "cuda:1", "cuda:1"),
+        ((2, "1"), "auto", "cuda:1"),
+        ((2, "1"), "cuda", "cuda:1"),
+        ((2, "1"), "cuda:0", "cuda:0"),
+        ((0, "1"), "auto", "cpu"),
     ],
-    indirect=["devices"],
+    indirect=["machine"],
 )
-@pytest.mark.usefixtures("devices")
-def test_a_name_means_a_device(
-    monkeypatch: pytest.MonkeyPatch, name: str, rank: str | None, expected: str
-) -> None:
-    if rank is not None:
-        monkeypatch.setenv("LOCAL_RANK", rank)
+@pytest.mark.usefixtures("machine")
+def test_a_name_means_a_device(name: str, expected: str) -> None:
     assert placed_on(name) == torch.device(expected)
 
 
 @pytest.mark.parametrize(
-    ("devices", "name", "rank", "message"),
+    ("machine", "name", "message"),
     [
-        (0, "cuda", None, "number 0 from 0, but torch sees 0 CUDA devices"),
-        (2, "cuda:2", None, "number 2 from 0, but torch sees 2 CUDA devices"),
-        (1, "auto", "1", "number 1 from 0, but torch sees 1 CUDA devices"),
+        ((0, None), "cuda", "number 0 from 0, but torch sees 0 CUDA devices"),
+        ((2, None), "cuda:2", "number 2 from 0, but torch sees 2 CUDA devices"),
+        ((1, "1"), "auto", "number 1 from 0, but torch sees 1 CUDA devices"),
     ],
-    indirect=["devices"],
+    indirect=["machine"],
 )
-@pytest.mark.usefixtures("devices")
-def test_a_device_that_is_not_there_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, rank: str | None, message: str
-) -> None:
-    if rank is not None:
-        monkeypatch.setenv("LOCAL_RANK", rank)
+@pytest.mark.usefixtures("machine")
+def test_a_device_that_is_not_there_is_named(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         placed_on(name)
 

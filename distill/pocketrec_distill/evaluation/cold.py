@@ -14,7 +14,7 @@ from pocketrec_distill.evaluation.metrics import (
     recall_at,
     summarise,
 )
-from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.models.base import Floats, History, Scorer
 from pocketrec_distill.models.tfidf import TfIdf
 from pocketrec_runtime import Engine
 
@@ -47,17 +47,17 @@ class EngineWithNew:
         return known, (users @ self.new.T).astype(np.float32)
 
 
-class TfIdfWithNew:
-    """tf-idf over the text of the catalogue and of the new items."""
+@dataclass(frozen=True)
+class WithNew:
+    """A scorer whose first `known` items are the catalogue; those after it are new."""
 
-    def __init__(self, texts: Sequence[str], new: Sequence[str]) -> None:
-        self.items = len(texts)
-        self.model = TfIdf([*texts, *new])
+    scorer: Scorer
+    known: int
 
     def scores_with_new(self, histories: Sequence[History]) -> tuple[Floats, Floats]:
         """Scores float32 (histories, items) and (histories, new items)."""
-        scores = self.model.scores(histories)
-        return scores[:, : self.items], scores[:, self.items :]
+        scores = self.scorer.scores(histories)
+        return scores[:, : self.known], scores[:, self.known :]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def cold_report(engine: Engine, texts: Sequence[str], cold: "ColdItems") -> dict
     """
     scorers: Mapping[str, ColdScorer] = {
         "shipped": EngineWithNew(engine, cold.texts),
-        "tfidf": TfIdfWithNew(texts, cold.texts),
+        "tfidf": WithNew(TfIdf([*texts, *cold.texts]), len(texts)),
     }
     ranks = {name: evaluate_cold(scorer, cold) for name, scorer in scorers.items()}
     shipped, tfidf = ranks["shipped"], ranks["tfidf"]

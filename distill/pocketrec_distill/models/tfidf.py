@@ -63,6 +63,13 @@ def weighted(counts: Any, rarity: NDArray[np.floating]) -> Any:
     return (scale @ rows).tocsr().astype(np.float32)
 
 
+def text_cosines(texts: Sequence[str]) -> Floats:
+    """Cosines of the tf-idf vectors of all pairs of texts, float32 (texts, texts)."""
+    rows = tfidf_matrix(texts)
+    cosines: Floats = (rows @ rows.T).toarray().astype(np.float32)
+    return cosines
+
+
 class TfIdf:
     """Ranks by the cosine of an item's text to the mean of the texts in the history.
 
@@ -107,7 +114,6 @@ def text_item_item(
         decay: Weight of an event over that of the one after it.
     """
     dense = np.sort(np.argsort(-counts, kind="stable")[:MAX_DENSE_ITEMS])
-    matrix = tfidf_matrix([texts[item] for item in dense.tolist()])
-    weights = np.asarray((matrix @ matrix.T).toarray(), dtype=np.float32)
+    weights = text_cosines([texts[item] for item in dense.tolist()])
     np.fill_diagonal(weights, 0)
     return ItemItem(np.clip(weights, 0, 1) ** np.float32(power), dense, len(texts), decay)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
-from pocketrec_distill.models.tfidf import tfidf_matrix
+from pocketrec_distill.models.tfidf import text_cosines
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.training.synthetic import Neighbours
 
@@ -107,9 +107,7 @@ class LinearModels:
     @functools.cached_property
     def _text_gram(self) -> NDArray[np.float32]:
         """Cosines of the tf-idf vectors of the dense items."""
-        rows = tfidf_matrix([self.data.texts[item] for item in self.dense])
-        gram: NDArray[np.float32] = (rows @ rows.T).toarray().astype(np.float32)
-        return gram
+        return text_cosines([self.data.texts[item] for item in self.dense])
 
 
 @dataclass(frozen=True)

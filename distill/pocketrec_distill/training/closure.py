@@ -66,9 +66,10 @@ def own_top(users: Tensor, table: Tensor, count: int) -> Tensor:
         count: Items per position.
     """
     items, device = len(table), table.device
-    pool = torch.arange(items, device=device)
     if items > MINING_POOL:
         pool = torch.randperm(items, device=device)[:MINING_POOL]
+    else:
+        pool = torch.arange(items, device=device)
     vectors, count = table[pool], min(count, len(pool))
     chunk = max(1, _MAX_SCORES // len(pool))
     parts = [(part @ vectors.T).topk(count, dim=-1).indices for part in torch.split(users, chunk)]

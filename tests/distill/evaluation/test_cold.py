@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pocketrec_distill.evaluation.cold import TfIdfWithNew, by_item, evaluate_cold
+from pocketrec_distill.evaluation.cold import WithNew, by_item, evaluate_cold
 from pocketrec_distill.evaluation.metrics import RankingMetrics
 from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.models.tfidf import TfIdf
 from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
 
 
@@ -52,6 +53,7 @@ def test_tfidf_reads_the_text_of_new_items() -> None:
         ("blue ink", "red pen"),
         QuerySet([np.array([0]), np.array([1])], np.array([1, 0])),
     )
-    ranks = evaluate_cold(TfIdfWithNew(["red pencil", "ink blue", "tape"], cold.texts), cold)
+    tfidf = TfIdf(["red pencil", "ink blue", "tape", *cold.texts])
+    ranks = evaluate_cold(WithNew(tfidf, 3), cold)
     assert ranks.among_cold.tolist() == [1, 1]
     assert ranks.among_all.tolist() == [1, 1]
