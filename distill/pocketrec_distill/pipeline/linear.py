@@ -1,9 +1,12 @@
-"""Which linear models a run blends and fears: regularisation, recency and text, by validation."""
+"""Which linear models a run blends and fears: by validation.
+
+Regularisation, recency, text and rank of the one that teaches; regularisation alone of the floor.
+"""
 
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
+from pocketrec_distill.models.low_rank import LinearFactors, leading_factors, truncated
 from pocketrec_distill.models.tfidf import text_cosines
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.training.synthetic import Neighbours
@@ -21,6 +25,8 @@ GROWTH, MAX_REGULARIZATION = 3.0, 30_000.0
 DECAY = (0.8, 0.9, 0.95)
 # What the texts weigh against behaviour, as shares of the regularisation.
 TEXT_SHARES = (0.05, 0.15, 0.4)
+# Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
+RANKS = (64, 128, 256, 512)
 
 NDCG = operator.attrgetter("ndcg")
 
@@ -34,12 +40,14 @@ class LinearChoice:
         regularization: EASE's.
         decay: Weight of an event over that of the one after it.
         text: Weight of the texts' gram matrix.
+        rank: Leading directions kept, see `models.low_rank`; 0 keeps all.
     """
 
     ndcg: float
     regularization: float
     decay: float = 1.0
     text: float = 0.0
+    rank: int = 0
 
 
 def _plain(tried: Sequence[LinearChoice]) -> LinearChoice:
@@ -53,10 +61,19 @@ class LinearModels:
     def __init__(self, data: Dataset) -> None:
         self.data = data
         self.gram, self.dense = gram_matrix(data.train, data.items)
+        self.ranks = [rank for rank in RANKS if 2 * rank < len(self.dense)]
 
     def model(self, choice: LinearChoice) -> ItemItem:
         """The model of a choice."""
-        return self._model(choice.regularization, choice.text, choice.decay)
+        whole = self._model(choice.regularization, choice.text, choice.decay)
+        if not choice.rank:
+            return whole
+        return truncated(whole, self._factors(choice, whole), choice.rank)
+
+    def _factors(self, choice: LinearChoice, whole: ItemItem) -> LinearFactors:
+        """Factors of a choice's model, all of whose directions are in `whole`."""
+        gram = self._gram(choice.text)
+        return leading_factors(whole, gram, choice.regularization, self.ranks[-1])
 
     def choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:
         """The best plain EASE, the best model with recency and text, and all that was tried.
@@ -84,6 +101,7 @@ class LinearModels:
         if with_text.text:
             # Texts make the gram matrix larger, so that more regularisation may pay.
             tried += self._tried(ndcg, 2 * with_text.regularization, with_text.text)
+        tried += self._truncated(ndcg, max(tried, key=NDCG))
         best = max(tried, key=NDCG)
         return {
             "ease": asdict(plain),
@@ -100,9 +118,22 @@ class LinearModels:
         models = (ItemItem(weights, self.dense, self.data.items, decay) for decay in decays)
         return [LinearChoice(ndcg(model), regularization, model.decay, text) for model in models]
 
+    def _truncated(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
+        """The best model with fewer directions, one eigendecomposition for all."""
+        if not self.ranks:
+            return []
+        whole = self.model(best)
+        factors = self._factors(best, whole)
+        return [
+            replace(best, ndcg=ndcg(truncated(whole, factors, rank)), rank=rank)
+            for rank in self.ranks
+        ]
+
     def _model(self, regularization: float, text: float, decay: float = 1.0) -> ItemItem:
-        gram = self.gram + np.float32(text) * self._text_gram if text else self.gram
-        return ease(gram, self.dense, self.data.items, regularization, decay)
+        return ease(self._gram(text), self.dense, self.data.items, regularization, decay)
+
+    def _gram(self, text: float) -> NDArray[np.float32]:
+        return self.gram + np.float32(text) * self._text_gram if text else self.gram
 
     @functools.cached_property
     def _text_gram(self) -> NDArray[np.float32]:
