@@ -1,5 +1,6 @@
 """The choice among linear models: by validation, with text where text helps."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem
+from pocketrec_distill.pipeline import linear
 from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
 from pocketrec_distill.pipeline.linear import REGULARIZATION, LinearChoice, LinearModels
 
@@ -68,6 +70,24 @@ def test_a_choice_makes_the_model_that_was_measured(told: Dataset) -> None:
     model = models.model(choice)
     assert isinstance(model, ItemItem)
     assert ndcg_of(told, model) == choice.ndcg
+
+
+def test_fewer_directions_where_they_rank_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten groups are nine directions and one; chance in the histories is all the others."""
+    data = dataset([f"word{item}" for item in range(ITEMS)])
+    rng = np.random.default_rng(1)
+    noisy = [
+        np.append(history, rng.integers(0, ITEMS, 2)).astype(np.int32) for history in data.train
+    ]
+    data = replace(data, train=noisy)
+    monkeypatch.setattr(linear, "RANKS", (4, 10, 30))
+    models = LinearModels(data)
+    tried = models.choose(lambda scorer: ndcg_of(data, scorer))
+    ranked = {c["rank"]: c["ndcg"] for c in tried["validation"] if c["rank"]}
+    assert sorted(ranked) == [4, 10], "30 of 40 directions are no truncation"
+    assert tried["linear"]["rank"] == 10
+    assert tried["ease"]["rank"] == 0, "the floor is EASE as published"
+    assert ndcg_of(data, models.model(LinearChoice(**tried["linear"]))) == ranked[10]
 
 
 def test_text_and_behaviour_by_the_closed_form(told: Dataset) -> None:
