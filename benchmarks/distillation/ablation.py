@@ -55,6 +55,7 @@ def ranks_of(models: RunModels, settings: TrainSettings) -> Ranks:
         torch.manual_seed(settings.seed)
         corpus = models.distillation_corpus
         student = Student(data.items, shape, models.features, models.config.student.dropout)
+        models.start(student)
         fit(
             student,
             corpus.sequences,

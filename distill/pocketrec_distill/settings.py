@@ -174,6 +174,9 @@ class TeacherSettings:
             raise ConfigError(f"[teacher] {error}") from error
 
 
+STARTS = ("linear", "random")
+
+
 @dataclass(frozen=True)
 class StudentSettings:
     """The tiny student: its shape, which the control shares, and how it is distilled.
@@ -186,6 +189,7 @@ class StudentSettings:
         heads: Query heads.
         kv_heads: Key/value heads.
         hidden: Inner width of the feed-forward layers.
+        start: "linear" starts as the linear model among the teachers, "random" as chance has it.
         dropout: Dropout while it is distilled; labels of synthetic histories regularise enough.
         id_dropout: Share of the items that stand by their text alone in a training step; more of
             it ranks new items better.
@@ -205,6 +209,7 @@ class StudentSettings:
     heads: int = 0
     kv_heads: int = 0
     hidden: int = 0
+    start: str = "linear"
     dropout: float = 0.0
     id_dropout: float = 0.0
     epochs: int = 16
@@ -221,6 +226,10 @@ class StudentSettings:
         _positive("student", self, *names)
         _not_negative("student", self, "weight_decay", "sequences")
         _dropout("student", self, "dropout", "id_dropout", "average")
+        if self.start not in STARTS:
+            raise ConfigError(
+                f"[student] start is {self.start!r}; choose one of {', '.join(STARTS)}"
+            )
         try:
             for name, value in asdict(preset_shape(self.preset)).items():
                 if getattr(self, name) == 0:

@@ -14,6 +14,9 @@ from pocketrec_distill.errors import ConfigError
 
 KeyValue = tuple[Tensor, Tensor]
 
+# What is left of random queries where attention starts as an average.
+_INDIFFERENT = 0.1
+
 
 @dataclass(frozen=True)
 class TowerShape:
@@ -98,6 +101,23 @@ class Attention(nn.Module):
         self.output = nn.Linear(shape.width, shape.width, bias=False)
         self.dropout = dropout
 
+    @torch.no_grad()
+    def become_average(self, gain: float) -> None:
+        """Make the output `gain` times the mean of what is attended to, of its leading dimensions.
+
+        There are as many of these as keys and values have. Queries stay small, so that no position
+        is preferred by much, and not zero, so that preferences may be learned.
+        """
+        self.query.weight.mul_(_INDIFFERENT)
+        nn.init.eye_(self.value.weight).mul_(gain**0.5)
+        nn.init.zeros_(self.output.weight)
+        for head in range(self.kv_heads):
+            # Query heads of a group average the same values: the first of them speaks.
+            first = head * (self.heads // self.kv_heads)
+            rows = slice(head * self.head_dim, (head + 1) * self.head_dim)
+            columns = slice(first * self.head_dim, (first + 1) * self.head_dim)
+            nn.init.eye_(self.output.weight[rows, columns]).mul_(gain**0.5)
+
     def _split(self, x: Tensor, heads: int) -> Tensor:
         batch, length, _ = x.shape
         return x.reshape(batch, length, heads, self.head_dim).transpose(1, 2)
@@ -150,6 +170,12 @@ class LlamaBlock(nn.Module):
         self.feed_norm = RMSNorm(shape.width)
         self.feed = SwiGLU(shape.width, shape.hidden)
         self.drop = nn.Dropout(dropout)
+
+    @torch.no_grad()
+    def quieten(self, share: float) -> None:
+        """Leave a share of what both branches add to their input."""
+        self.attention.output.weight.mul_(share)
+        self.feed.down.weight.mul_(share)
 
     def forward(
         self, x: Tensor, tables: KeyValue, mask: Tensor, past: KeyValue | None = None

@@ -17,6 +17,8 @@ from pocketrec_distill.models.floors import ItemItem
 
 # Of the eigenvalues, relative: a hundredth of what one user more or less changes.
 _TOLERANCE = 1e-4
+# Up to here all directions are quick, and none is too many to ask for.
+_DENSE = 500
 
 
 @dataclass(frozen=True)
@@ -52,30 +54,41 @@ def leading_factors(
         model: From `floors.ease`.
         gram: The gram matrix that it was made of, float32 (dense items, dense items).
         regularization: Its regularisation.
-        rank: Directions wanted, fewer than dense items.
+        rank: Directions wanted, at most as many as dense items.
     """
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
     # P^-1 times a column of P is a unit vector, and that column is known from the model but for D.
     scale = np.sqrt(
         np.diag(gram) + np.float32(regularization) - np.einsum("ij,ij->j", gram, model.weights)
     )
-    inverse = (1 / scale).astype(np.float32)
-
-    def product(vector: Floats) -> Floats:
-        scaled = inverse * vector.ravel()
-        found: Floats = inverse * (gram @ scaled + np.float32(regularization) * scaled)
-        return found
-
-    operator = LinearOperator(gram.shape, matvec=product, dtype=np.float32)
-    start = np.ones(len(gram), dtype=np.float32)
-    values, directions = eigsh(operator, k=rank, which="LA", v0=start, tol=_TOLERANCE)
+    values, directions = _leading(gram, np.float32(regularization), 1 / scale, rank)
     order = np.argsort(-values, kind="stable")
     strength = np.sqrt(np.maximum(1 - 1 / values[order], 0))
     return LinearFactors(
         np.ascontiguousarray(directions[:, order] * strength, dtype=np.float32),
         scale.astype(np.float32),
     )
+
+
+def _leading(
+    gram: Floats, regularization: np.float32, inverse: Floats, rank: int
+) -> tuple[Floats, Floats]:
+    """Largest eigenvalues (rank,) and -vectors (items, rank) of the gram matrix, scaled."""
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    def product(vector: Floats) -> Floats:
+        scaled = inverse * vector.ravel()
+        found: Floats = inverse * (gram @ scaled + regularization * scaled)
+        return found
+
+    if len(gram) <= _DENSE:
+        matrix = inverse[:, None] * gram * inverse
+        matrix[np.diag_indices_from(matrix)] += regularization * inverse**2
+        values, directions = np.linalg.eigh(matrix)
+        return values[-rank:], directions[:, -rank:]
+    operator = LinearOperator(gram.shape, matvec=product, dtype=np.float32)
+    start = np.ones(len(gram), dtype=np.float32)
+    values, directions = eigsh(operator, k=rank, which="LA", v0=start, tol=_TOLERANCE)
+    return values, directions
 
 
 def truncated(model: ItemItem, factors: LinearFactors, rank: int) -> ItemItem:

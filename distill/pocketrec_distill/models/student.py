@@ -17,6 +17,11 @@ from pocketrec_distill.models.llama import (
     rotary_tables,
 )
 
+# What is left of the random branches where a student starts as an average.
+_QUIET = 0.1
+# Ridge of text features against given vectors, a share of the mean of the gram matrix's diagonal.
+_RIDGE = 0.5
+
 
 def standardised(states: NDArray[np.float32]) -> Tensor:
     """Text states with zero mean and unit variance per dimension, rows of about unit length.
@@ -66,6 +71,24 @@ class ItemVectors(nn.Module):
         projected: Tensor = self.projection(self.text)
         return projected
 
+    @torch.no_grad()
+    def become(self, vectors: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
+        """Take these vectors: the text part as far as ridge regression finds it, else residual.
+
+        Args:
+            vectors: Wanted, float32 (items, width).
+            known: Items whose vectors count, bool (items,); all others keep their text alone.
+        """
+        device = self.residual.device
+        mask, wanted = torch.from_numpy(known).to(device), torch.from_numpy(vectors).to(device)
+        if self.text is not None:
+            rows = self.text[mask].double()
+            gram = rows.T @ rows
+            gram += _RIDGE * gram.trace() / len(gram) * torch.eye(len(gram)).to(gram)
+            solved = torch.linalg.solve(gram, rows.T @ wanted[mask].double())
+            self.projection.weight.copy_(solved.T)
+        self.residual.copy_((wanted - self.from_text()) * mask[:, None])
+
     def forward(self) -> Tensor:
         """Vectors of the whole catalogue (items, width)."""
         if self.text is None:
@@ -104,6 +127,17 @@ class Student(SequenceModel):
         self.drop = nn.Dropout(dropout)
         # Item vectors are about unit length; a hidden state is about sqrt(width).
         self.input_scale = math.sqrt(shape.width)
+
+    def become_average(self, gain: float) -> None:
+        """Make the user vector the last item plus `gain` times the mean of the normed history.
+
+        What else there is stays small, so that it may still learn.
+        """
+        for place, block in enumerate(self.blocks):
+            assert isinstance(block, LlamaBlock)  # noqa: S101  (narrows for the type checker)
+            block.quieten(_QUIET)
+            if place == 0:
+                block.attention.become_average(gain)
 
     def item_vectors(self) -> Tensor:
         """Vectors of the whole catalogue (items, width)."""

@@ -17,6 +17,7 @@ from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.low_rank import LinearFactors, leading_factors, truncated
 from pocketrec_distill.models.tfidf import text_cosines
 from pocketrec_distill.pipeline.dataset import Dataset
+from pocketrec_distill.training.linear_start import LinearVectors
 from pocketrec_distill.training.synthetic import Neighbours
 
 REGULARIZATION = (10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -68,12 +69,24 @@ class LinearModels:
         whole = self._model(choice.regularization, choice.text, choice.decay)
         if not choice.rank:
             return whole
-        return truncated(whole, self._factors(choice, whole), choice.rank)
+        return truncated(whole, self._factors(choice, whole, self.ranks[-1]), choice.rank)
 
-    def _factors(self, choice: LinearChoice, whole: ItemItem) -> LinearFactors:
-        """Factors of a choice's model, all of whose directions are in `whole`."""
-        gram = self._gram(choice.text)
-        return leading_factors(whole, gram, choice.regularization, self.ranks[-1])
+    def vectors(self, choice: LinearChoice, width: int) -> LinearVectors:
+        """Item vectors of a choice's model, as many directions as `width` and the items allow.
+
+        The rank of the choice is no limit: a direction is as strong as the spectrum says.
+        """
+        whole = self._model(choice.regularization, choice.text)
+        factors = self._factors(choice, whole, min(width, len(self.dense)))
+        vectors = np.zeros((self.data.items, width), dtype=np.float32)
+        vectors[self.dense, : factors.vectors.shape[1]] = factors.vectors
+        known = np.zeros(self.data.items, dtype=np.bool_)
+        known[self.dense] = np.diag(self.gram) > 0
+        return LinearVectors(vectors, known)
+
+    def _factors(self, choice: LinearChoice, whole: ItemItem, rank: int) -> LinearFactors:
+        """Leading factors of a choice's model, all of whose directions are in `whole`."""
+        return leading_factors(whole, self._gram(choice.text), choice.regularization, rank)
 
     def choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:
         """The best plain EASE, the best model with recency and text, and all that was tried.
@@ -123,7 +136,7 @@ class LinearModels:
         if not self.ranks:
             return []
         whole = self.model(best)
-        factors = self._factors(best, whole)
+        factors = self._factors(best, whole, self.ranks[-1])
         return [
             replace(best, ndcg=ndcg(truncated(whole, factors, rank)), rank=rank)
             for rank in self.ranks

@@ -49,6 +49,7 @@ from pocketrec_distill.settings import distillation_training, hard_label_trainin
 from pocketrec_distill.spread import spread_over
 from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings
+from pocketrec_distill.training.linear_start import Choices, start_as_linear
 from pocketrec_distill.training.loop import fit
 from pocketrec_distill.training.objective import Labels
 from pocketrec_distill.training.synthetic import RECIPE
@@ -155,6 +156,7 @@ class RunModels:
         labels: Labels | None = None,
         batch: int = 128,
         together: bool = False,
+        start: Callable[[Model], None] | None = None,
     ) -> Model:
         """A trained model on the run's device: a stage that keeps its weights and its curve."""
         corpus = corpus or self.corpus
@@ -164,6 +166,8 @@ class RunModels:
 
         def make(folder: Path) -> None:
             nonlocal made
+            if start is not None:
+                start(model)
             curve = fit(
                 model,
                 corpus.sequences,
@@ -341,8 +345,16 @@ class RunModels:
             self.student_key,
             corpus=self.distillation_corpus,
             labels=self.labelled.labels,
+            start=self.start,
         )
         return student.to(CPU)
+
+    def start(self, student: Student) -> None:
+        """Give a new student the start that `[student] start` names."""
+        if self.config.student.start == "linear":
+            vectors = LinearModels(self.data).vectors(self.linear.choice, student.width)
+            choices = Choices(self.choices.histories, self.choices.targets, self.ndcg, self.window)
+            start_as_linear(student, vectors, choices, self.labelled.temperature)
 
     def tune(self, student: AnyStudent, epochs: int, rate: float) -> None:
         """Train on for some epochs, as the student was trained, at a share of its step size."""
