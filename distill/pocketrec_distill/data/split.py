@@ -43,6 +43,7 @@ class Split:
     Attributes:
         train: Item codes, oldest first, of every user with a training event.
         train_weights: Weight of each of these events, float32, in the same shape.
+        train_times: Time of each, seconds, float64, in the same shape.
         train_users: Code of each training history's user, int64 (histories,).
         validation: Queries for every choice.
         test: Queries to be touched once.
@@ -50,6 +51,7 @@ class Split:
 
     train: Sequence[History]
     train_weights: Sequence[NDArray[np.float32]]
+    train_times: Sequence[NDArray[np.float64]]
     train_users: NDArray[np.int64]
     validation: Queries
     test: Queries
@@ -128,8 +130,8 @@ def global_temporal(
     moments = np.quantile(interactions.times, [1 - validation - test, 1 - test])
     offsets, items = interactions.histories()
     opens, closes = (_events_before(interactions, offsets, moment) for moment in moments)
-    train, weights, users = _training(interactions, offsets[:-1], opens)
-    if not train:
+    training = _training(interactions, offsets[:-1], opens)
+    if not training[0]:
         raise DataError(
             f"no event lies before the first cut at {moments[0]:g} (all times: "
             f"{interactions.times.min():g} to {interactions.times.max():g}); take smaller shares, "
@@ -139,18 +141,19 @@ def global_temporal(
         _period(items, offsets[:-1], opens, closes),
         _period(items, offsets[:-1], closes, offsets[1:]),
     )
-    return Split(train, weights, users, *(_queries(list(period)) for period in periods))
+    return Split(*training, *(_queries(list(period)) for period in periods))
 
 
 def _training(
     interactions: Interactions, starts: Places, ends: Places
-) -> tuple[list[History], list[NDArray[np.float32]], NDArray[np.int64]]:
-    """Items and weights of each user's events from `starts` to `ends`, and who has any."""
+) -> tuple[list[History], list[NDArray[np.float32]], list[NDArray[np.float64]], NDArray[np.int64]]:
+    """Items, weights and times of each user's events from `starts` to `ends`, and who has any."""
     users = np.flatnonzero(ends > starts)
     kept = list(zip(starts[users], ends[users], strict=True))
     return (
         [interactions.items[start:end] for start, end in kept],
         [interactions.weights[start:end] for start, end in kept],
+        [interactions.times[start:end] for start, end in kept],
         users.astype(np.int64),
     )
 

@@ -103,25 +103,33 @@ class ItemItem:
 
 
 def gram_matrix(
-    histories: Sequence[History], items: int
+    histories: Sequence[History],
+    items: int,
+    weights: Sequence[NDArray[np.float32]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Co-occurrence counts over users, float32 (dense, dense), and the items they stand for.
 
     Beyond MAX_DENSE_ITEMS only the most popular items are kept.
+
+    Args:
+        histories: Item indices, oldest first.
+        items: Number of catalogue items.
+        weights: What each event counts, in the shape of `histories`; of an item that repeats, the
+            latest event counts. None counts every item of a history once.
     """
     from scipy import sparse
 
     counts = interaction_counts(histories, items)
     dense = np.sort(np.argsort(-counts, kind="stable")[:MAX_DENSE_ITEMS])
-    offsets = np.cumsum([0, *map(len, histories)])
-    flat = np.concatenate(histories)
+    rows = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+    cells = rows * items + np.concatenate(histories)
+    latest, places = np.unique(cells[::-1], return_index=True)
+    values = np.ones(len(latest), dtype=np.float32)
+    if weights is not None:
+        values = np.concatenate(weights)[::-1][places]
     matrix = sparse.csr_matrix(
-        (np.ones(len(flat), np.float32), flat, offsets), shape=(len(histories), items)
-    )
-    # A repeated item is two entries of one cell until they are summed.
-    matrix.sum_duplicates()
-    matrix.data[:] = 1.0
-    matrix = matrix[:, dense]
+        (values, (latest // items, latest % items)), shape=(len(histories), items)
+    )[:, dense]
     return (matrix.T @ matrix).toarray(), dense
 
 

@@ -73,6 +73,8 @@ class Dataset:
         entities: Entities of a knowledge graph that each item is related to; empty without a graph.
         cold: Items held out whole, for `[run] cold_share`; None where none are.
         train_users: Id of each training history's user; empty where nobody asks for it.
+        train_ages: How long before the last training event each was, as a share of the time from
+            first to last, float32, in the shape of `train`; empty where events have no times.
     """
 
     item_ids: tuple[str, ...]
@@ -86,6 +88,7 @@ class Dataset:
     entities: Sequence[Sequence[str]] = ()
     cold: ColdItems | None = None
     train_users: tuple[str, ...] = ()
+    train_ages: Sequence[NDArray[np.float32]] = ()
 
     @property
     def items(self) -> int:
@@ -110,3 +113,18 @@ class Dataset:
         for query in queries:
             digest.update(query.targets.astype("<i8").tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def fingerprint_of_ages(self) -> str:
+        """SHA-256 of the events' ages, which linear models alone listen to."""
+        digest = hashlib.sha256()
+        for ages in self.train_ages:
+            digest.update(np.asarray(ages, dtype="<f4").tobytes())
+        return digest.hexdigest()
+
+
+def ages_of(times: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float32]]:
+    """Ages of events as `Dataset.train_ages` has them, from their times; 0 where all are one."""
+    last = max(float(history.max()) for history in times)
+    span = last - min(float(history.min()) for history in times)
+    return [((last - history) / (span or 1.0)).astype(np.float32) for history in times]

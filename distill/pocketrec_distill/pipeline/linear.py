@@ -1,6 +1,6 @@
 """Which linear models a run blends and fears: by validation.
 
-Regularisation, recency, text and rank of the one that teaches; regularisation alone of the floor.
+Regularisation, recency, season, text and rank of the one that teaches; of the floor the first alone.
 """
 
 import functools
@@ -26,6 +26,8 @@ GROWTH, MAX_REGULARIZATION = 3.0, 30_000.0
 DECAY = (0.8, 0.9, 0.95)
 # What the texts weigh against behaviour, as shares of the regularisation.
 TEXT_SHARES = (0.05, 0.15, 0.4)
+# Half-lives of events, as shares of the time that training spans: what is in season counts more.
+FADES = (0.5, 0.25, 0.12, 0.06, 0.03)
 # Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
 RANKS = (64, 128, 256, 512)
 
@@ -42,6 +44,8 @@ class LinearChoice:
         decay: Weight of an event over that of the one after it.
         text: Weight of the texts' gram matrix.
         rank: Leading directions kept, see `models.low_rank`; 0 keeps all.
+        fade: Age at which an event counts half, as a share of the time that training spans; 0
+            lets all count alike.
     """
 
     ndcg: float
@@ -49,11 +53,17 @@ class LinearChoice:
     decay: float = 1.0
     text: float = 0.0
     rank: int = 0
+    fade: float = 0.0
 
 
 def _plain(tried: Sequence[LinearChoice]) -> LinearChoice:
-    """The best of EASE as published: without recency."""
+    """The best of EASE as published, which knows neither order nor time."""
     return max((choice for choice in tried if choice.decay == 1), key=NDCG)
+
+
+def linear_key(data: Dataset) -> dict[str, Any]:
+    """What decides over the choices, besides what every stage's key holds."""
+    return {"ranks": RANKS, "fades": FADES, "ages": data.fingerprint_of_ages}
 
 
 class LinearModels:
@@ -66,7 +76,7 @@ class LinearModels:
 
     def model(self, choice: LinearChoice) -> ItemItem:
         """The model of a choice."""
-        whole = self._model(choice.regularization, choice.text, choice.decay)
+        whole = self._whole(choice)
         if not choice.rank:
             return whole
         return truncated(whole, self._factors(choice, whole, self.ranks[-1]), choice.rank)
@@ -76,20 +86,15 @@ class LinearModels:
 
         The rank of the choice is no limit: a direction is as strong as the spectrum says.
         """
-        whole = self._model(choice.regularization, choice.text)
-        factors = self._factors(choice, whole, min(width, len(self.dense)))
+        factors = self._factors(choice, self._whole(choice), min(width, len(self.dense)))
         vectors = np.zeros((self.data.items, width), dtype=np.float32)
         vectors[self.dense, : factors.vectors.shape[1]] = factors.vectors
         known = np.zeros(self.data.items, dtype=np.bool_)
         known[self.dense] = np.diag(self.gram) > 0
         return LinearVectors(vectors, known)
 
-    def _factors(self, choice: LinearChoice, whole: ItemItem, rank: int) -> LinearFactors:
-        """Leading factors of a choice's model, all of whose directions are in `whole`."""
-        return leading_factors(whole, self._gram(choice.text), choice.regularization, rank)
-
     def choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:
-        """The best plain EASE, the best model with recency and text, and all that was tried.
+        """The best plain EASE, the best model of all, and all that was tried.
 
         Args:
             ndcg: Validation NDCG@10 of a scorer.
@@ -97,7 +102,7 @@ class LinearModels:
         tried = [
             found
             for regularization in REGULARIZATION
-            for found in self._tried(ndcg, regularization, 0.0)
+            for found in self._tried(ndcg, LinearChoice(0.0, regularization))
         ]
         last = REGULARIZATION[-1]
         while last < MAX_REGULARIZATION and last in (
@@ -105,15 +110,17 @@ class LinearModels:
             _plain(tried).regularization,
         ):
             last *= GROWTH
-            tried += self._tried(ndcg, last, 0.0)
+            tried += self._tried(ndcg, LinearChoice(0.0, last))
         plain = _plain(tried)
+        tried += self._faded(ndcg, max(tried, key=NDCG))
         best = max(tried, key=NDCG)
         for share in TEXT_SHARES:
-            tried += self._tried(ndcg, best.regularization, share * best.regularization)
+            tried += self._tried(ndcg, replace(best, text=share * best.regularization))
         with_text = max(tried, key=NDCG)
         if with_text.text:
             # Texts make the gram matrix larger, so that more regularisation may pay.
-            tried += self._tried(ndcg, 2 * with_text.regularization, with_text.text)
+            more = 2 * with_text.regularization
+            tried += self._tried(ndcg, replace(with_text, regularization=more))
         tried += self._truncated(ndcg, max(tried, key=NDCG))
         best = max(tried, key=NDCG)
         return {
@@ -122,31 +129,53 @@ class LinearModels:
             "validation": [asdict(choice) for choice in tried],
         }
 
-    def _tried(
-        self, ndcg: Callable[[Scorer], float], regularization: float, text: float
-    ) -> list[LinearChoice]:
+    def _tried(self, ndcg: Callable[[Scorer], float], choice: LinearChoice) -> list[LinearChoice]:
         """One inverse, measured with every decay."""
-        weights = self._model(regularization, text).weights
-        decays: Sequence[float] = (1.0, *DECAY)
-        models = (ItemItem(weights, self.dense, self.data.items, decay) for decay in decays)
-        return [LinearChoice(ndcg(model), regularization, model.decay, text) for model in models]
+        whole = self._whole(choice)
+        models = [replace(whole, decay=decay) for decay in (1.0, *DECAY)]
+        return [replace(choice, ndcg=ndcg(model), decay=model.decay) for model in models]
+
+    def _faded(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
+        """The best model with old events counting less, ever less as long as that pays."""
+        tried: list[LinearChoice] = []
+        for fade in FADES if self.data.train_ages else ():
+            found = self._tried(ndcg, replace(best, fade=fade))
+            tried += found
+            if max(found, key=NDCG).ndcg <= best.ndcg:
+                break
+            best = max(found, key=NDCG)
+        return tried
 
     def _truncated(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
         """The best model with fewer directions, one eigendecomposition for all."""
         if not self.ranks:
             return []
-        whole = self.model(best)
+        whole = self._whole(best)
         factors = self._factors(best, whole, self.ranks[-1])
         return [
             replace(best, ndcg=ndcg(truncated(whole, factors, rank)), rank=rank)
             for rank in self.ranks
         ]
 
-    def _model(self, regularization: float, text: float, decay: float = 1.0) -> ItemItem:
-        return ease(self._gram(text), self.dense, self.data.items, regularization, decay)
+    def _factors(self, choice: LinearChoice, whole: ItemItem, rank: int) -> LinearFactors:
+        """Leading factors of a choice's model, all of whose directions are in `whole`."""
+        return leading_factors(whole, self._gram(choice), choice.regularization, rank)
 
-    def _gram(self, text: float) -> NDArray[np.float32]:
-        return self.gram + np.float32(text) * self._text_gram if text else self.gram
+    def _whole(self, choice: LinearChoice) -> ItemItem:
+        """The model of a choice with all of its directions."""
+        gram = self._gram(choice)
+        return ease(gram, self.dense, self.data.items, choice.regularization, choice.decay)
+
+    def _gram(self, choice: LinearChoice) -> NDArray[np.float32]:
+        gram = self._faded_gram(choice.fade) if choice.fade else self.gram
+        return gram + np.float32(choice.text) * self._text_gram if choice.text else gram
+
+    def _faded_gram(self, fade: float) -> NDArray[np.float32]:
+        """Behaviour with old events counting less, in all as much as without."""
+        weights = [np.float32(0.5) ** (ages / np.float32(fade)) for ages in self.data.train_ages]
+        gram, _ = gram_matrix(self.data.train, self.data.items, weights)
+        gram *= np.trace(self.gram) / max(np.trace(gram), np.float32(1e-12))
+        return gram
 
     @functools.cached_property
     def _text_gram(self) -> NDArray[np.float32]:
@@ -160,7 +189,7 @@ class Linear:
 
     Attributes:
         ease: EASE as published, regularisation by validation: the floor to fear.
-        teaching: With recency and text where validation prefers them.
+        teaching: With recency, season, text and a rank where validation prefers them.
         choice: What validation preferred.
     """
 

@@ -34,7 +34,7 @@ from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_syntheti
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.labelling import Labelled, labelled
-from pocketrec_distill.pipeline.linear import RANKS, Linear, LinearChoice, LinearModels
+from pocketrec_distill.pipeline.linear import Linear, LinearChoice, LinearModels, linear_key
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
@@ -276,7 +276,7 @@ class RunModels:
             chosen = models.choose(self.ndcg)
             (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
 
-        folder = self.run.stage("linear", self.stage_key(ranks=RANKS), make)
+        folder = self.run.stage("linear", self.stage_key(**linear_key(self.data)), make)
         chosen = json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
         plain, best = (LinearChoice(**chosen[name]) for name in ("ease", "linear"))
         return Linear(models.model(plain), models.model(best), best)
@@ -313,7 +313,7 @@ class RunModels:
             weights = choose_weights(scores, self.choices.histories, self.choices.targets)
             (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
-        key = self._control_key("llm", "teacher", parts=[*parts], ranks=RANKS)
+        key = self._control_key("llm", "teacher", parts=[*parts], **linear_key(self.data))
         folder = self.run.stage("blend", key, make)
         weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
         return Blend(tuple(parts.values()), tuple(weights))
@@ -321,7 +321,8 @@ class RunModels:
     @functools.cached_property
     def teaching_key(self) -> dict[str, Any]:
         """Key of what depends on the teachers of the settings."""
-        more = {"parts": [*self.heard], "ranks": RANKS, "synthetic": RECIPE, **teachers_key(self)}
+        more = {"parts": [*self.heard], "synthetic": RECIPE, **teachers_key(self)}
+        more |= linear_key(self.data)
         return self._control_key("llm", "teacher", **more)
 
     @functools.cached_property

@@ -1,7 +1,6 @@
 """The choice among linear models: by validation, with text where text helps."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -120,9 +119,8 @@ def _cosine(first: int, second: int) -> float:
 def test_the_grid_grows_while_its_end_is_best(
     told: Dataset, monkeypatch: pytest.MonkeyPatch, wanted: float, found: float
 ) -> None:
-    def tried(*settings: Any) -> list[LinearChoice]:
-        *_, regularization, text = settings
-        return [LinearChoice(1 / (1 + abs(regularization - wanted)), regularization, text=text)]
+    def tried(_models: object, _ndcg: object, choice: LinearChoice) -> list[LinearChoice]:
+        return [replace(choice, ndcg=1 / (1 + abs(choice.regularization - wanted)))]
 
     monkeypatch.setattr(LinearModels, "_tried", tried)
     chosen = LinearModels(told).choose(lambda scorer: ndcg_of(told, scorer))
