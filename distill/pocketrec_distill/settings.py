@@ -174,7 +174,7 @@ class TeacherSettings:
             raise ConfigError(f"[teacher] {error}") from error
 
 
-STARTS = ("linear", "random")
+STARTS = ("random", "linear")
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,8 @@ class StudentSettings:
         heads: Query heads.
         kv_heads: Key/value heads.
         hidden: Inner width of the feed-forward layers.
-        start: "linear" starts as the linear model among the teachers, "random" as chance has it.
+        start: "random" as chance has it; "linear" as the linear model among the teachers, for few
+            users and many items.
         dropout: Dropout while it is distilled; labels of synthetic histories regularise enough.
         id_dropout: Share of the items that stand by their text alone in a training step; more of
             it ranks new items better.
@@ -209,7 +210,7 @@ class StudentSettings:
     heads: int = 0
     kv_heads: int = 0
     hidden: int = 0
-    start: str = "linear"
+    start: str = "random"
     dropout: float = 0.0
     id_dropout: float = 0.0
     epochs: int = 16

@@ -1,6 +1,6 @@
 """Which linear models a run blends and fears: by validation.
 
-Regularisation, recency, season, text and rank of the one that teaches; of the floor the first alone.
+Regularisation, recency, season, text and rank of the one that teaches; the floor has the first.
 """
 
 import functools
@@ -26,8 +26,9 @@ GROWTH, MAX_REGULARIZATION = 3.0, 30_000.0
 DECAY = (0.8, 0.9, 0.95)
 # What the texts weigh against behaviour, as shares of the regularisation.
 TEXT_SHARES = (0.05, 0.15, 0.4)
-# Half-lives of events, as shares of the time that training spans: what is in season counts more.
-FADES = (0.5, 0.25, 0.12, 0.06, 0.03)
+# Half-lives of events, as shares of the time that training spans: what is in season counts more. No
+# shorter ones, since a bundle is asked for weeks after its training.
+FADES = (0.5, 0.12, 0.03)
 # Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
 RANKS = (64, 128, 256, 512)
 
@@ -136,14 +137,15 @@ class LinearModels:
         return [replace(choice, ndcg=ndcg(model), decay=model.decay) for model in models]
 
     def _faded(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
-        """The best model with old events counting less, ever less as long as that pays."""
-        tried: list[LinearChoice] = []
-        for fade in FADES if self.data.train_ages else ():
-            found = self._tried(ndcg, replace(best, fade=fade))
-            tried += found
-            if max(found, key=NDCG).ndcg <= best.ndcg:
-                break
-            best = max(found, key=NDCG)
+        """The best model with old events counting less; more regularisation where that pays."""
+        if not self.data.train_ages:
+            return []
+        tried = [found for fade in FADES for found in self._tried(ndcg, replace(best, fade=fade))]
+        faded = max(tried, key=NDCG)
+        if faded.ndcg > best.ndcg:
+            # What is left of old events is noise to be held down.
+            more = GROWTH * faded.regularization
+            tried += self._tried(ndcg, replace(faded, regularization=more))
         return tried
 
     def _truncated(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
