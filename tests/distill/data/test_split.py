@@ -277,6 +277,14 @@ def test_global_temporal_always(
             assert target in during
 
 
+def test_training_events_keep_their_times() -> None:
+    data = interactions_of(sequence("x", "abcde", 3) + sequence("y", "bcdae", 7))
+    split = leave_one_out(data)
+    assert [times.tolist() for times in split.train_times] == [[3, 4, 5], [7, 8, 9]]
+    temporal = global_temporal(data, 0.3, 0.3)
+    assert [len(times) for times in temporal.train_times] == [len(h) for h in temporal.train]
+
+
 def test_training_events_keep_their_weights() -> None:
     rows = [("u", item, time) for time, item in enumerate("abcde")]
     users, items, times = (list(column) for column in zip(*rows, strict=True))

@@ -156,3 +156,14 @@ def test_dense_columns_stand_for_catalogue_items(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(scores[0], [0, 0, 0, 0, 2 / 3.5], rtol=1e-6)
     np.testing.assert_allclose(scores[1], [0, 0, 2 / 2.5, 0, 0], rtol=1e-6)
     assert not scores[2].any()
+
+
+def test_of_an_item_that_repeats_the_latest_event_counts() -> None:
+    histories = [np.array([2, 0, 2], np.int32), np.array([0, 1], np.int32)]
+    weights = [np.array([0.25, 0.5, 0.75], np.float32), np.array([1.0, 0.5], np.float32)]
+    counted, dense = gram_matrix(histories, 3)
+    np.testing.assert_array_equal(counted, [[2, 1, 1], [1, 1, 0], [1, 0, 1]])
+    weighed, same = gram_matrix(histories, 3, weights)
+    np.testing.assert_array_equal(dense, same)
+    expected = [[1.25, 0.5, 0.375], [0.5, 0.25, 0], [0.375, 0, 0.5625]]
+    np.testing.assert_allclose(weighed, expected)

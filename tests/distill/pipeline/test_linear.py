@@ -10,7 +10,7 @@ from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.pipeline import linear
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset, QuerySet, ages_of
 from pocketrec_distill.pipeline.linear import REGULARIZATION, LinearChoice, LinearModels
 
 ITEMS = 40
@@ -87,6 +87,69 @@ def test_fewer_directions_where_they_rank_better(monkeypatch: pytest.MonkeyPatch
     assert tried["linear"]["rank"] == 10
     assert tried["ease"]["rank"] == 0, "the floor is EASE as published"
     assert ndcg_of(data, models.model(LinearChoice(**tried["linear"]))) == ranked[10]
+
+
+def in_season() -> Dataset:
+    """Item 1 stood beside item 0 long ago, item 2 does now; whoever has 0 next chooses 2."""
+    old = [np.array([0, 1], np.int32)] * 6
+    new = [np.array([0, 2], np.int32)] * 3
+    others = [np.array([3 + i % 5, 8 + i % 7], np.int32) for i in range(8)]
+    train = [*old, *new, *others]
+    ages = [np.full(2, 0.9, np.float32)] * 6 + [np.full(2, 0.01, np.float32)] * 3
+    ages += [np.full(2, 0.5, np.float32)] * 8
+    queries = QuerySet([np.array([0], np.int32)] * 4, np.array([2] * 4))
+    data = dataset([f"word{item}" for item in range(ITEMS)])
+    weights = [np.ones(2, np.float32)] * len(train)
+    return replace(
+        data, train=train, train_weights=weights, validation=queries, test=queries, train_ages=ages
+    )
+
+
+def test_what_is_in_season_counts_more_where_it_helps() -> None:
+    data = in_season()
+    chosen = LinearModels(data).choose(lambda scorer: ndcg_of(data, scorer))
+    assert chosen["linear"]["fade"] > 0
+    assert chosen["linear"]["ndcg"] == 1.0
+    assert chosen["ease"]["ndcg"] < 1.0
+    assert chosen["ease"]["fade"] == 0, "the floor is EASE as published"
+    model = LinearModels(data).model(LinearChoice(**chosen["linear"]))
+    assert ndcg_of(data, model) == 1.0
+
+
+def test_without_times_no_season_is_tried() -> None:
+    data = replace(in_season(), train_ages=())
+    chosen = LinearModels(data).choose(lambda scorer: ndcg_of(data, scorer))
+    assert {choice["fade"] for choice in chosen["validation"]} == {0.0}
+
+
+def test_a_faded_model_by_the_closed_form() -> None:
+    """Events of half their weight are entries of a half; behaviour counts as much as without."""
+    data = in_season()
+    found = LinearModels(data).model(LinearChoice(0.0, regularization=2.0, fade=0.25)).weights
+    seen = np.zeros((len(data.train), ITEMS))
+    for row, (history, ages) in enumerate(zip(data.train, data.train_ages, strict=True)):
+        seen[row, history] = 0.5 ** (ages / 0.25)
+    plain = (seen > 0).astype(float)
+    gram = seen.T @ seen * (np.trace(plain.T @ plain) / np.trace(seen.T @ seen))
+    inverse = np.linalg.inv(gram + 2 * np.eye(ITEMS))
+    expected = -inverse / np.diag(inverse)[None, :]
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_ages_are_shares_of_the_time_that_training_spans() -> None:
+    first, second = ages_of([np.array([10.0, 20.0]), np.array([15.0, 50.0])])
+    np.testing.assert_allclose(first, [1.0, 0.75])
+    np.testing.assert_allclose(second, [0.875, 0.0])
+    (alone,) = ages_of([np.array([7.0, 7.0])])
+    assert alone.tolist() == [0.0, 0.0]
+
+
+def test_other_ages_are_another_stage() -> None:
+    data = in_season()
+    later = replace(data, train_ages=[ages / 2 for ages in data.train_ages])
+    assert linear.linear_key(data) != linear.linear_key(later)
+    assert data.fingerprint == later.fingerprint, "nothing else reads them"
 
 
 def test_text_and_behaviour_by_the_closed_form(told: Dataset) -> None:

@@ -162,6 +162,8 @@ def test_hetrec_has_no_temporal_split_but_its_tags_have(tmp_path: Path) -> None:
     data = prepare(tmp_path, None, tags, print)
     assert len(data.test) > 0
     assert "tags" not in data.columns
+    assert [len(ages) for ages in data.train_ages] == [len(history) for history in data.train]
+    assert prepare(tmp_path, None, config, print).train_ages == (), "a random order is no time"
 
 
 def test_a_tag_of_one_user_says_nothing(tmp_path: Path) -> None:
