@@ -56,11 +56,12 @@ def leading_factors(
         regularization: Its regularisation.
         rank: Directions wanted, at most as many as dense items.
     """
-    # P^-1 times a column of P is a unit vector, and that column is known from the model but for D.
-    scale = np.sqrt(
-        np.diag(gram) + np.float32(regularization) - np.einsum("ij,ij->j", gram, model.weights)
-    )
-    values, directions = _leading(gram, np.float32(regularization), 1 / scale, rank)
+    least = np.float32(regularization)
+    # P^-1 times a column of P is a unit vector, and that column is known from the model but for D,
+    # which is no less than the regularisation.
+    found = np.diag(gram) + least - np.einsum("ij,ij->j", gram, model.weights)
+    scale = np.sqrt(np.maximum(found, least))
+    values, directions = _leading(gram, least, 1 / scale, rank)
     order = np.argsort(-values, kind="stable")
     strength = np.sqrt(np.maximum(1 - 1 / values[order], 0))
     return LinearFactors(
@@ -73,22 +74,26 @@ def _leading(
     gram: Floats, regularization: np.float32, inverse: Floats, rank: int
 ) -> tuple[Floats, Floats]:
     """Largest eigenvalues (rank,) and -vectors (items, rank) of the gram matrix, scaled."""
-    from scipy.sparse.linalg import LinearOperator, eigsh
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     def product(vector: Floats) -> Floats:
         scaled = inverse * vector.ravel()
         found: Floats = inverse * (gram @ scaled + regularization * scaled)
         return found
 
-    if len(gram) <= _DENSE:
-        matrix = inverse[:, None] * gram * inverse
-        matrix[np.diag_indices_from(matrix)] += regularization * inverse**2
-        values, directions = np.linalg.eigh(matrix)
-        return values[-rank:], directions[:, -rank:]
-    operator = LinearOperator(gram.shape, matvec=product, dtype=np.float32)
-    start = np.ones(len(gram), dtype=np.float32)
-    values, directions = eigsh(operator, k=rank, which="LA", v0=start, tol=_TOLERANCE)
-    return values, directions
+    if len(gram) > _DENSE and 2 * rank < len(gram):
+        operator = LinearOperator(gram.shape, matvec=product, dtype=np.float32)
+        start = np.ones(len(gram), dtype=np.float32)
+        try:
+            values, directions = eigsh(operator, k=rank, which="LA", v0=start, tol=_TOLERANCE)
+        except ArpackNoConvergence:
+            pass  # the dense way takes minutes at 10,000 items, but it always ends
+        else:
+            return values, directions
+    matrix = inverse[:, None] * gram * inverse
+    matrix[np.diag_indices_from(matrix)] += regularization * inverse**2
+    values, directions = np.linalg.eigh(matrix)
+    return values[-rank:], directions[:, -rank:]
 
 
 def truncated(model: ItemItem, factors: LinearFactors, rank: int) -> ItemItem:

@@ -1,9 +1,12 @@
 """The leading directions of a linear model, held to a dense decomposition."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pocketrec_distill.models import low_rank
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.low_rank import leading_factors, truncated
 
@@ -61,3 +64,37 @@ def test_an_item_without_events_has_no_direction() -> None:
     factors = leading_factors(whole, alone, REGULARIZATION, 2)
     np.testing.assert_allclose(factors.vectors[3], 0, atol=1e-6)
     assert np.abs(factors.vectors[:3]).max() > 0.1
+
+
+@pytest.mark.parametrize("converges", [True, False])
+def test_iterations_and_the_dense_way_agree(
+    gram: NDArray[np.float32],
+    model: ItemItem,
+    monkeypatch: pytest.MonkeyPatch,
+    converges: bool,
+) -> None:
+    import scipy.sparse.linalg
+
+    dense = leading_factors(model, gram, REGULARIZATION, 10).weights(10)
+    monkeypatch.setattr(low_rank, "_DENSE", 0)
+    asked = []
+
+    def iterations(*given: Any, **more: Any) -> Any:
+        asked.append(more["k"])
+        if not converges:
+            raise scipy.sparse.linalg.ArpackNoConvergence("no", np.zeros(0), np.zeros((0, 0)))
+        return eigsh(*given, **more)
+
+    eigsh = scipy.sparse.linalg.eigsh
+    monkeypatch.setattr(scipy.sparse.linalg, "eigsh", iterations)
+    found = leading_factors(model, gram, REGULARIZATION, 10).weights(10)
+    np.testing.assert_allclose(found, dense, atol=2e-3)
+    assert asked == [10]
+
+
+def test_more_directions_than_iterations_are_made_for(
+    gram: NDArray[np.float32], model: ItemItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(low_rank, "_DENSE", 0)
+    factors = leading_factors(model, gram, REGULARIZATION, ITEMS)
+    assert factors.vectors.shape == (ITEMS, ITEMS)

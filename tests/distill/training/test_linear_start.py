@@ -61,11 +61,12 @@ def test_ranks_as_the_linear_model_before_any_step(name: str) -> None:
         assert np.corrcoef(ours, theirs)[0, 1] > 0.97
 
 
-def test_shared_keys_and_values_keep_the_leading_directions() -> None:
-    """One head of keys and values of 8: the first 8 of 16 dimensions are all that can be heard."""
+@pytest.mark.parametrize(("heads", "kv_heads"), [(2, 1), (4, 2)])
+def test_shared_keys_and_values_keep_the_leading_directions(heads: int, kv_heads: int) -> None:
+    """Keys and values of 8 in all: the first 8 of 16 dimensions are all that can be heard."""
     vectors = VECTORS.copy()
     vectors[:, 8:] = 0
-    model = student(TowerShape(width=16, blocks=1, heads=2, kv_heads=1, hidden=24))
+    model = student(TowerShape(16, 1, heads, kv_heads, hidden=24))
     start_as_linear(model, LinearVectors(vectors, ALL), choices(vectors), 1.0)
     found = SequenceScorer(model, WINDOW).scores(HISTORIES)
     for ours, theirs in zip(found, expected(HISTORIES, vectors), strict=True):
