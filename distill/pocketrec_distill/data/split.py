@@ -47,6 +47,8 @@ class Split:
         train_users: Code of each training history's user, int64 (histories,).
         validation: Queries for every choice.
         test: Queries to be touched once.
+        gap: Seconds from the time that validation begins to the time that the test does; 0 where
+            users have times of their own.
     """
 
     train: Sequence[History]
@@ -55,6 +57,7 @@ class Split:
     train_users: NDArray[np.int64]
     validation: Queries
     test: Queries
+    gap: float = 0.0
 
 
 def _queries(candidates: Sequence[tuple[int, History, int]]) -> Queries:
@@ -137,11 +140,10 @@ def global_temporal(
             f"{interactions.times.min():g} to {interactions.times.max():g}); take smaller shares, "
             "or leave-one-out"
         )
-    periods = (
-        _period(items, offsets[:-1], opens, closes),
-        _period(items, offsets[:-1], closes, offsets[1:]),
-    )
-    return Split(*training, *(_queries(list(period)) for period in periods))
+    first = _period(items, offsets[:-1], opens, closes)
+    second = _period(items, offsets[:-1], closes, offsets[1:])
+    gap = float(moments[1] - moments[0])
+    return Split(*training, _queries(list(first)), _queries(list(second)), gap)
 
 
 def _training(

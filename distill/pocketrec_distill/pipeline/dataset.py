@@ -1,8 +1,9 @@
 """The prepared data: what every later stage reads, named by a hash of its content."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -75,6 +76,7 @@ class Dataset:
         train_users: Id of each training history's user; empty where nobody asks for it.
         train_ages: How long before the last training event each was, as a share of the time from
             first to last, float32, in the shape of `train`; empty where events have no times.
+        shelf: How much later than validation the test is, as a share of the same time.
     """
 
     item_ids: tuple[str, ...]
@@ -89,6 +91,7 @@ class Dataset:
     cold: ColdItems | None = None
     train_users: tuple[str, ...] = ()
     train_ages: Sequence[NDArray[np.float32]] = ()
+    shelf: float = 0.0
 
     @property
     def items(self) -> int:
@@ -116,15 +119,22 @@ class Dataset:
 
     @cached_property
     def fingerprint_of_ages(self) -> str:
-        """SHA-256 of the events' ages, which linear models alone listen to."""
-        digest = hashlib.sha256()
+        """SHA-256 of ages and shelf, which linear models alone listen to."""
+        digest = hashlib.sha256(np.float64(self.shelf).tobytes())
         for ages in self.train_ages:
             digest.update(np.asarray(ages, dtype="<f4").tobytes())
         return digest.hexdigest()
 
 
-def ages_of(times: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float32]]:
-    """Ages of events as `Dataset.train_ages` has them, from their times; 0 where all are one."""
+def aged(data: Dataset, times: Sequence[NDArray[np.float64]], gap: float) -> Dataset:
+    """The same data with `train_ages` and `shelf`, both 0 where all events are at one time.
+
+    Args:
+        data: Without them.
+        times: Of its training events, seconds, float64, in the shape of `train`.
+        gap: Seconds from validation to test.
+    """
     last = max(float(history.max()) for history in times)
-    span = last - min(float(history.min()) for history in times)
-    return [((last - history) / (span or 1.0)).astype(np.float32) for history in times]
+    span = (last - min(float(history.min()) for history in times)) or math.inf
+    ages = [((last - history) / span).astype(np.float32) for history in times]
+    return replace(data, train_ages=ages, shelf=gap / span)

@@ -26,8 +26,7 @@ GROWTH, MAX_REGULARIZATION = 3.0, 30_000.0
 DECAY = (0.8, 0.9, 0.95)
 # What the texts weigh against behaviour, as shares of the regularisation.
 TEXT_SHARES = (0.05, 0.15, 0.4)
-# Half-lives of events, as shares of the time that training spans: what is in season counts more. No
-# shorter ones, since a bundle is asked for weeks after its training.
+# Half-lives of events, as shares of the time that training spans: what is in season counts more.
 FADES = (0.5, 0.12, 0.03)
 # Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
 RANKS = (64, 128, 256, 512)
@@ -130,23 +129,35 @@ class LinearModels:
             "validation": [asdict(choice) for choice in tried],
         }
 
-    def _tried(self, ndcg: Callable[[Scorer], float], choice: LinearChoice) -> list[LinearChoice]:
-        """One inverse, measured with every decay."""
-        whole = self._whole(choice)
+    def _tried(
+        self, ndcg: Callable[[Scorer], float], choice: LinearChoice, since: float = 0.0
+    ) -> list[LinearChoice]:
+        """One inverse, measured with every decay; of events of the age `since` and older."""
+        whole = self._whole(choice, since)
         models = [replace(whole, decay=decay) for decay in (1.0, *DECAY)]
         return [replace(choice, ndcg=ndcg(model), decay=model.decay) for model in models]
 
     def _faded(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
-        """The best model with old events counting less; more regularisation where that pays."""
+        """The best model with old events counting less; more regularisation where that pays.
+
+        A model is asked later than on the day after its training. The half-life is therefore the
+        one that ranks best without the newest events, as long before validation as the test is
+        behind it: a shorter one would do well on validation alone.
+        """
         if not self.data.train_ages:
             return []
-        tried = [found for fade in FADES for found in self._tried(ndcg, replace(best, fade=fade))]
-        faded = max(tried, key=NDCG)
-        if faded.ndcg > best.ndcg:
-            # What is left of old events is noise to be held down.
-            more = GROWTH * faded.regularization
-            tried += self._tried(ndcg, replace(faded, regularization=more))
-        return tried
+
+        def stale(fade: float) -> float:
+            found = self._tried(ndcg, replace(best, fade=fade), self.data.shelf)
+            return max(found, key=NDCG).ndcg
+
+        fade = max((0.0, *FADES), key=stale)
+        if not fade:
+            return []
+        tried = self._tried(ndcg, replace(best, fade=fade))
+        # What is left of old events is noise to be held down.
+        more = replace(best, fade=fade, regularization=GROWTH * best.regularization)
+        return [*tried, *self._tried(ndcg, more)]
 
     def _truncated(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
         """The best model with fewer directions, one eigendecomposition for all."""
@@ -163,18 +174,22 @@ class LinearModels:
         """Leading factors of a choice's model, all of whose directions are in `whole`."""
         return leading_factors(whole, self._gram(choice), choice.regularization, rank)
 
-    def _whole(self, choice: LinearChoice) -> ItemItem:
-        """The model of a choice with all of its directions."""
-        gram = self._gram(choice)
+    def _whole(self, choice: LinearChoice, since: float = 0.0) -> ItemItem:
+        """The model of a choice with all of its directions, from events of an age or older."""
+        gram = self._gram(choice, since)
         return ease(gram, self.dense, self.data.items, choice.regularization, choice.decay)
 
-    def _gram(self, choice: LinearChoice) -> NDArray[np.float32]:
-        gram = self._faded_gram(choice.fade) if choice.fade else self.gram
+    def _gram(self, choice: LinearChoice, since: float = 0.0) -> NDArray[np.float32]:
+        gram = self._faded_gram(choice.fade, since) if choice.fade or since else self.gram
         return gram + np.float32(choice.text) * self._text_gram if choice.text else gram
 
-    def _faded_gram(self, fade: float) -> NDArray[np.float32]:
+    def _faded_gram(self, fade: float, since: float) -> NDArray[np.float32]:
         """Behaviour with old events counting less, in all as much as without."""
-        weights = [np.float32(0.5) ** (ages / np.float32(fade)) for ages in self.data.train_ages]
+        half_lives = 1 / np.float32(fade) if fade else np.float32(0)
+        weights = [
+            np.where(ages >= since, np.float32(0.5) ** ((ages - np.float32(since)) * half_lives), 0)
+            for ages in self.data.train_ages
+        ]
         gram, _ = gram_matrix(self.data.train, self.data.items, weights)
         gram *= np.trace(self.gram) / max(np.trace(gram), np.float32(1e-12))
         return gram

@@ -1,7 +1,6 @@
 """The first stage: tables read, cleaned, split, and items turned into text."""
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_
 from pocketrec_distill.data.split import Queries, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.llm.text import TextTemplate, clean_value
-from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, ages_of
+from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, aged
 
 # Long prose stays out of the bundle: it feeds the language model, not the screen.
 MAX_SHOWN_MEAN_CHARACTERS = 60
@@ -66,7 +65,7 @@ def prepare(
     say(str(account))
     dataset = indexed.dataset(split, account.as_dict(), knowledge)
     if split.train and not inputs.timeless:
-        dataset = replace(dataset, train_ages=ages_of(split.train_times))
+        dataset = aged(dataset, split.train_times, split.gap)
     _check_enough(dataset)
     return dataset
 

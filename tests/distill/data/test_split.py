@@ -283,6 +283,8 @@ def test_training_events_keep_their_times() -> None:
     assert [times.tolist() for times in split.train_times] == [[3, 4, 5], [7, 8, 9]]
     temporal = global_temporal(data, 0.3, 0.3)
     assert [len(times) for times in temporal.train_times] == [len(h) for h in temporal.train]
+    cuts = np.quantile(data.times, [0.4, 0.7])
+    assert (split.gap, temporal.gap) == (0, pytest.approx(cuts[1] - cuts[0]))
 
 
 def test_training_events_keep_their_weights() -> None:

@@ -10,7 +10,7 @@ from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.pipeline import linear
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet, ages_of
+from pocketrec_distill.pipeline.dataset import Dataset, QuerySet, aged
 from pocketrec_distill.pipeline.linear import REGULARIZATION, LinearChoice, LinearModels
 
 ITEMS = 40
@@ -137,18 +137,28 @@ def test_a_faded_model_by_the_closed_form() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_a_season_that_is_over_before_the_test_is_not_taken() -> None:
+    """Without the events of the last tenth of the time nobody has chosen item 2."""
+    data = replace(in_season(), shelf=0.1)
+    chosen = LinearModels(data).choose(lambda scorer: ndcg_of(data, scorer))
+    assert chosen["linear"]["fade"] == 0
+
+
 def test_ages_are_shares_of_the_time_that_training_spans() -> None:
-    first, second = ages_of([np.array([10.0, 20.0]), np.array([15.0, 50.0])])
-    np.testing.assert_allclose(first, [1.0, 0.75])
-    np.testing.assert_allclose(second, [0.875, 0.0])
-    (alone,) = ages_of([np.array([7.0, 7.0])])
-    assert alone.tolist() == [0.0, 0.0]
+    times = [np.array([10.0, 20.0]), np.array([15.0, 50.0])]
+    data = aged(in_season(), times, gap=4.0)
+    np.testing.assert_allclose(np.stack(data.train_ages), [[1.0, 0.75], [0.875, 0.0]])
+    assert data.shelf == 0.1
+    at_once = aged(in_season(), [np.array([7.0, 7.0])], gap=4.0)
+    assert at_once.train_ages[0].tolist() == [0.0, 0.0]
+    assert at_once.shelf == 0
 
 
 def test_other_ages_are_another_stage() -> None:
     data = in_season()
     later = replace(data, train_ages=[ages / 2 for ages in data.train_ages])
     assert linear.linear_key(data) != linear.linear_key(later)
+    assert linear.linear_key(data) != linear.linear_key(replace(data, shelf=0.1))
     assert data.fingerprint == later.fingerprint, "nothing else reads them"
 
 
@@ -182,7 +192,9 @@ def _cosine(first: int, second: int) -> float:
 def test_the_grid_grows_while_its_end_is_best(
     told: Dataset, monkeypatch: pytest.MonkeyPatch, wanted: float, found: float
 ) -> None:
-    def tried(_models: object, _ndcg: object, choice: LinearChoice) -> list[LinearChoice]:
+    def tried(
+        _models: object, _ndcg: object, choice: LinearChoice, *_since: float
+    ) -> list[LinearChoice]:
         return [replace(choice, ndcg=1 / (1 + abs(choice.regularization - wanted)))]
 
     monkeypatch.setattr(LinearModels, "_tried", tried)
