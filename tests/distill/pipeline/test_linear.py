@@ -154,6 +154,18 @@ def test_ages_are_shares_of_the_time_that_training_spans() -> None:
     assert at_once.shelf == 0
 
 
+def test_vectors_are_of_items_that_somebody_chose() -> None:
+    data = in_season()
+    models = LinearModels(data)
+    found = models.vectors(LinearChoice(0.0, regularization=2.0, rank=4), width=50)
+    chosen = sorted({item for history in data.train for item in history.tolist()})
+    assert np.flatnonzero(found.known).tolist() == chosen
+    assert found.vectors.shape == (ITEMS, 50)
+    assert not found.vectors[:, ITEMS:].any(), "no more directions than items"
+    # The pair of the whole spectrum's positive part: items chosen together point the same way.
+    assert found.vectors[0] @ found.vectors[2] > 0.1 > found.vectors[0] @ found.vectors[3]
+
+
 def test_other_ages_are_another_stage() -> None:
     data = in_season()
     later = replace(data, train_ages=[ages / 2 for ages in data.train_ages])
