@@ -76,17 +76,16 @@ class LinearModels:
 
     def model(self, choice: LinearChoice) -> ItemItem:
         """The model of a choice."""
-        whole = self._whole(choice)
         if not choice.rank:
-            return whole
-        return truncated(whole, self._factors(choice, whole, self.ranks[-1]), choice.rank)
+            return self._whole(choice)
+        return truncated(*self._with_factors(choice, self.ranks[-1]), choice.rank)
 
     def vectors(self, choice: LinearChoice, width: int) -> LinearVectors:
         """Item vectors of a choice's model, as many directions as `width` and the items allow.
 
         The rank of the choice is no limit: a direction is as strong as the spectrum says.
         """
-        factors = self._factors(choice, self._whole(choice), min(width, len(self.dense)))
+        _, factors = self._with_factors(choice, min(width, len(self.dense)))
         vectors = np.zeros((self.data.items, width), dtype=np.float32)
         vectors[self.dense, : factors.vectors.shape[1]] = factors.vectors
         known = np.zeros(self.data.items, dtype=np.bool_)
@@ -147,14 +146,14 @@ class LinearModels:
         if not self.data.train_ages:
             return []
 
-        def stale(fade: float) -> float:
-            found = self._tried(ndcg, replace(best, fade=fade), self.data.shelf)
-            return max(found, key=NDCG).ndcg
-
-        fade = max((0.0, *FADES), key=stale)
+        shelf = self.data.shelf
+        # Where the test is no later than validation, the best is what it was measured to be.
+        stale = {0.0: self._tried(ndcg, best, shelf) if shelf else [best]}
+        stale |= {fade: self._tried(ndcg, replace(best, fade=fade), shelf) for fade in FADES}
+        fade = max(stale, key=lambda fade: max(map(NDCG, stale[fade])))
         if not fade:
             return []
-        tried = self._tried(ndcg, replace(best, fade=fade))
+        tried = self._tried(ndcg, replace(best, fade=fade)) if shelf else stale[fade]
         # What is left of old events is noise to be held down.
         more = replace(best, fade=fade, regularization=GROWTH * best.regularization)
         return [*tried, *self._tried(ndcg, more)]
@@ -163,20 +162,23 @@ class LinearModels:
         """The best model with fewer directions, one eigendecomposition for all."""
         if not self.ranks:
             return []
-        whole = self._whole(best)
-        factors = self._factors(best, whole, self.ranks[-1])
+        whole, factors = self._with_factors(best, self.ranks[-1])
         return [
             replace(best, ndcg=ndcg(truncated(whole, factors, rank)), rank=rank)
             for rank in self.ranks
         ]
 
-    def _factors(self, choice: LinearChoice, whole: ItemItem, rank: int) -> LinearFactors:
-        """Leading factors of a choice's model, all of whose directions are in `whole`."""
-        return leading_factors(whole, self._gram(choice), choice.regularization, rank)
+    def _with_factors(self, choice: LinearChoice, rank: int) -> tuple[ItemItem, LinearFactors]:
+        """The model of a choice with all of its directions, and the `rank` leading ones."""
+        gram = self._gram(choice)
+        whole = self._of(gram, choice)
+        return whole, leading_factors(whole, gram, choice.regularization, rank)
 
     def _whole(self, choice: LinearChoice, since: float = 0.0) -> ItemItem:
         """The model of a choice with all of its directions, from events of an age or older."""
-        gram = self._gram(choice, since)
+        return self._of(self._gram(choice, since), choice)
+
+    def _of(self, gram: NDArray[np.float32], choice: LinearChoice) -> ItemItem:
         return ease(gram, self.dense, self.data.items, choice.regularization, choice.decay)
 
     def _gram(self, choice: LinearChoice, since: float = 0.0) -> NDArray[np.float32]:
