@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pocketrec_distill.models.base import PositionScorer, Unseen
-from pocketrec_distill.pipeline.teachers import refined
 from pocketrec_distill.training import label, open_labels
 from pocketrec_distill.training.labels import BATCH
 from pocketrec_distill.training.objective import Labels
@@ -39,7 +38,7 @@ def labelled(models: "RunModels") -> Labelled:
     candidates, wanted = settings.labelled(items), settings.temperature
 
     def make(folder: Path) -> None:
-        teacher = Unseen(refined(models, models.blend))
+        teacher = Unseen(models.refined)
         temperature = wanted or _temperature(teacher, models)
         (folder / "temperature.json").write_text(f"{json.dumps(temperature)}\n", "utf-8")
         label(

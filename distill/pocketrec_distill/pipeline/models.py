@@ -42,7 +42,7 @@ from pocketrec_distill.pipeline.students import (
     llm_student_builder,
     llm_student_training,
 )
-from pocketrec_distill.pipeline.teachers import TeacherFigures, teachers_key
+from pocketrec_distill.pipeline.teachers import TeacherFigures, refined, teachers_key
 from pocketrec_distill.placement import CPU, placed_on
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
@@ -317,6 +317,11 @@ class RunModels:
         folder = self.run.stage("blend", key, make)
         weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
         return Blend(tuple(parts.values()), tuple(weights))
+
+    @functools.cached_property
+    def refined(self) -> PositionScorer:
+        """The blend, refined by the candidate teachers of the settings."""
+        return refined(self, self.blend)
 
     @functools.cached_property
     def teaching_key(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,14 @@ from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.llm.base import model_fingerprint
 from pocketrec_distill.models.base import PositionScorer, SequenceScorer
 from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.progress import progress
 from pocketrec_distill.sources.wheels import sha256_of
 from pocketrec_distill.teachers.catalogue import CatalogueTeacher
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.examples import Examples, sampled_examples
 from pocketrec_distill.teachers.pointwise_training import PairModel, PairTraining, fit_pairs
 from pocketrec_distill.teachers.protocol import CandidateTeacher
-from pocketrec_distill.teachers.refine import Refined, Say, fit_say
+from pocketrec_distill.teachers.refine import Refined, Refiner, Say, fit_say
 from pocketrec_distill.teachers.score_table import ScoreTable
 from pocketrec_distill.teachers.settings import (
     KINDS,
@@ -33,6 +34,9 @@ from pocketrec_distill.teachers.yes_no import YesNo
 
 if TYPE_CHECKING:
     from pocketrec_distill.pipeline.models import RunModels
+
+# Contexts that a candidate teacher is asked about at once.
+_ASKED = 16
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def refined(models: "RunModels", blend: PositionScorer) -> PositionScorer:
 
 
 def teacher_figures(models: "RunModels") -> list[dict[str, Any]]:
-    """What each candidate teacher brought, for the report; asked after `refined`."""
+    """What each candidate teacher brought, for the report."""
+    _ = models.refined
     return [asdict(figures) for figures in models.teacher_figures]
 
 
@@ -134,8 +139,7 @@ def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> Positio
     each = settings.positions / max(1, len(models.corpus.sequences))
     refined = Refined(
         base,
-        _MAKERS[kind](models),
-        settings.candidates,
+        Refiner(_MAKERS[kind](models), settings.candidates),
         users=_users(models),
         newest=max(1, int(each)),
         share=min(1.0, each),
@@ -153,7 +157,7 @@ def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> Positio
         f"{kind}: validation NDCG@10 {figures.ndcg_before:.4f} without, {figures.ndcg_after:.4f} "
         f"with it ({figures.queries} queries); it knows {figures.known:.0%} of what it is asked"
     )
-    return replace(refined, say=Say(figures.base, figures.own))
+    return refined.believing(Say(figures.base, figures.own))
 
 
 def _fitted(refined: Refined, kind: str, queries: QuerySet) -> TeacherFigures:
@@ -163,13 +167,20 @@ def _fitted(refined: Refined, kind: str, queries: QuerySet) -> TeacherFigures:
     fit, measured = queries.take(rows[::2]), queries.take(rows[1::2] if len(rows) > 1 else rows)
     contexts = refined.users.contexts(fit.histories)
     scores = refined.base.scores(fit.histories)
-    candidates = refined.asked_about(scores, contexts)
-    logits = refined.teacher.candidate_logits(contexts, candidates)
+    refiner = refined.refiner
+    candidates = refiner.asked_about(scores, contexts)
+    parts = [
+        refiner.teacher.candidate_logits(
+            contexts[start : start + _ASKED], candidates[start : start + _ASKED]
+        )
+        for start in progress(range(0, len(contexts), _ASKED), label=kind, unit="batch")
+    ]
+    logits = np.concatenate(parts)
     say = fit_say(scores, candidates, logits, fit.targets)
     asked = candidates >= 0
     before, after = (
         float(ndcg_at(evaluate(scorer, measured).ranks).mean())
-        for scorer in (refined.base, replace(refined, say=say))
+        for scorer in (refined.base, refined.believing(say))
     )
     known = float((asked & ~np.isnan(logits)).sum() / max(1, asked.sum()))
     return TeacherFigures(kind, say.base, say.own, len(measured), before, after, known)

@@ -1,6 +1,7 @@
 """What a teacher folder holds: the parts of the blend, merged and ready to rank."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,11 +13,17 @@ from torch import Tensor
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.teachers.refine import Say
+from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
 from pocketrec_runtime import Catalogue
 from pocketrec_runtime.limits import MAX_BLOCKS, MAX_WIDTH, MAX_WINDOW
 
 PartName = Literal["teacher", "control", "linear", "log_linear"]
 LINEAR_PARTS = ("linear", "log_linear")
+RefinerKind = Literal["classifier", "yes_no"]
+MAX_CANDIDATES = 1000
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 #: Names of a block's weights, here and in a teacher folder.
 BLOCK_TENSORS = (
@@ -157,6 +164,42 @@ class GoldenScores:
 
 
 @dataclass(frozen=True)
+class RefinerPart:
+    """A candidate teacher: asked about the best items of what comes before it.
+
+    Attributes:
+        kind: "classifier" or "yes_no".
+        candidates: Items of one history that it is asked about.
+        say: How much it is believed.
+        settings: How it reads texts.
+        files: Name -> bytes of a whole model in Hugging Face's layout, safetensors only.
+        golden: Its own logits for made-up histories.
+    """
+
+    kind: RefinerKind
+    candidates: int
+    say: Say
+    settings: ClassifierSettings | YesNoSettings
+    files: Mapping[str, bytes]
+    golden: tuple[GoldenScores, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(RefinerKind):
+            raise ConfigError(f"refiner {self.kind!r} cannot be served; there are {RefinerKind}")
+        if not 2 <= self.candidates <= MAX_CANDIDATES:
+            raise ConfigError(
+                f"{self.kind} is asked about {self.candidates} candidates; give 2 to "
+                f"{MAX_CANDIDATES}"
+            )
+        for name, factor in vars(self.say).items():
+            if not 0 <= factor < math.inf:
+                raise ConfigError(f"factor {name} of {self.kind} is {factor}; give 0 or more")
+        for name in self.files:
+            if not _FILE_NAME.fullmatch(name):
+                raise ConfigError(f"{self.kind} has a file {name[:100]!r}, which is no plain name")
+
+
+@dataclass(frozen=True)
 class TeacherContents:
     """All that a server needs of a run.
 
@@ -166,7 +209,9 @@ class TeacherContents:
         parts: The blend: logits are the sum of weight times scores.
         towers: "teacher" and "control", as far as parts name them.
         linear: The item-item model, where a part names it.
-        golden: Answers that an opened folder is held to.
+        refiners: Candidate teachers, in the order in which they are asked.
+        texts: Text of each item, which refiners read; empty where there is none.
+        golden: Answers of the blend, without refiners, that an opened folder is held to.
         license: Licence of the whole.
         provenance: Free JSON: what it was made from.
     """
@@ -176,6 +221,8 @@ class TeacherContents:
     parts: tuple[WeightedPart, ...]
     towers: Mapping[str, TowerPart]
     linear: ItemItem | None = None
+    refiners: tuple[RefinerPart, ...] = ()
+    texts: tuple[str, ...] = ()
     golden: tuple[GoldenScores, ...] = ()
     license: str = "unspecified"
     provenance: Mapping[str, object] | None = None
@@ -192,6 +239,13 @@ class TeacherContents:
         if any(name in LINEAR_PARTS for name in names) != (self.linear is not None):
             raise ConfigError(f"parts {names} and a linear model go together or not at all")
         self._check_items()
+        kinds = [refiner.kind for refiner in self.refiners]
+        if len(set(kinds)) != len(kinds):
+            raise ConfigError(f"refiners are {kinds}; name each once")
+        if len(self.texts) != (len(self.catalogue) if kinds else 0):
+            raise ConfigError(
+                f"{len(self.texts)} texts for {len(self.catalogue)} items and refiners {kinds}"
+            )
 
     def _check_items(self) -> None:
         items = len(self.catalogue)

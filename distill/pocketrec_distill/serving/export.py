@@ -1,6 +1,6 @@
 """From the models of a run to a teacher folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
@@ -24,16 +24,21 @@ from pocketrec_distill.serving.contents import (
     WeightedPart,
 )
 from pocketrec_distill.serving.folder import write_teacher
+from pocketrec_distill.serving.refiners import Question, packed
+from pocketrec_distill.teachers.classifier import Classifier
+from pocketrec_distill.teachers.refine import chain_of
+from pocketrec_distill.teachers.yes_no import YesNo
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import Catalogue
 
-GOLDEN_QUERIES, _GOLDEN_EVENTS, _GOLDEN_ITEMS = 3, 8, 20
+GOLDEN_QUERIES, _GOLDEN_EVENTS, _GOLDEN_ITEMS, _REFINED_ITEMS = 3, 8, 20, 4
 
 
 def export_teacher(models: RunModels, out: Path) -> str:
-    """Write the blend of a run as a teacher folder; returns its fingerprint.
+    """Write the teacher of a run as a folder; returns its fingerprint.
 
-    Candidate teachers, which refine the blend for labelling, are not part of it.
+    That is the blend, and the candidate teachers that refine it; but for a table of scores, which
+    knows users, not histories, and one that is not believed at all.
 
     Args:
         models: The run; what is not trained yet is trained.
@@ -60,13 +65,22 @@ def teacher_contents(models: RunModels) -> TeacherContents:
         for name, weight in zip(names, models.blend.weights, strict=True)
     )
     towers = _towers(models, names)
+    questions = _questions(models)
+    few = [(history, items[:_REFINED_ITEMS]) for history, items in questions]
+    refiners = tuple(
+        packed(refiner.teacher, refiner.candidates, refiner.say, models.data.texts, few)
+        for refiner in chain_of(models.refined)
+        if isinstance(refiner.teacher, Classifier | YesNo) and refiner.say.own > 0
+    )
     return TeacherContents(
         catalogue=_catalogue(models, towers),
         window=models.window,
         parts=parts,
         towers=towers,
         linear=models.linear.teaching if set(names) & set(LINEAR_PARTS) else None,
-        golden=_golden(models.blend, models),
+        refiners=refiners,
+        texts=tuple(models.data.texts) if refiners else (),
+        golden=_golden(models.blend, questions),
         license=models.config.run.license,
         provenance={
             "pocketrec": VERSION,
@@ -129,15 +143,20 @@ def _catalogue(models: RunModels, towers: Mapping[str, TowerPart]) -> Catalogue:
     )
 
 
-def _golden(blend: Scorer, models: RunModels) -> tuple[GoldenScores, ...]:
-    """The pipeline's own scores for made-up histories: no user's history is written."""
+def _questions(models: RunModels) -> list[Question]:
+    """Made-up histories, so that no user's is written, and the items that are asked about."""
     rng = np.random.default_rng(models.seed)
     items = models.data.items
     length = min(_GOLDEN_EVENTS, models.window)
-    histories = [rng.integers(0, items, length).astype(np.int32) for _ in range(GOLDEN_QUERIES)]
-    asked = rng.permutation(items)[:_GOLDEN_ITEMS]
-    scores = blend.scores(histories)
+    histories = [rng.integers(0, items, length) for _ in range(GOLDEN_QUERIES)]
+    asked = tuple(rng.permutation(items)[:_GOLDEN_ITEMS].tolist())
+    return [(tuple(history.tolist()), asked) for history in histories]
+
+
+def _golden(blend: Scorer, questions: Sequence[Question]) -> tuple[GoldenScores, ...]:
+    """The pipeline's own scores for made-up histories."""
+    scores = blend.scores([np.array(history, np.int32) for history, _ in questions])
     return tuple(
-        GoldenScores(tuple(history.tolist()), tuple(asked.tolist()), row[asked].astype(np.float32))
-        for history, row in zip(histories, scores, strict=True)
+        GoldenScores(history, items, row[list(items)].astype(np.float32))
+        for (history, items), row in zip(questions, scores, strict=True)
     )

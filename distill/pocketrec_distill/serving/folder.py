@@ -6,7 +6,12 @@ catalogue/           ids.json, columns.json, popularity.f32, as in a bundle
 teacher.safetensors  the LLM's tower, adapters merged, and its item vectors
 control.safetensors  the small text-fed tower and its item vectors
 linear.safetensors   `weights` (dense, dense) and `dense`, the catalogue index of each
+*_2.safetensors ...  more of the same, where one file would be larger than a gibibyte
 golden.json          made-up histories and the pipeline's own scores for them
+
+Where candidate teachers refine the blend (since format 2):
+classifier_*, yes_no_*  a whole model in Hugging Face's layout, and its own golden scores
+catalogue/texts.json    the items' texts
 """
 
 import os
@@ -23,12 +28,10 @@ from torch import Tensor
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
-from pocketrec_distill.serving.contents import (
-    GoldenScores,
-    TeacherContents,
-    TowerPart,
-    WeightedPart,
-)
+from pocketrec_distill.serving.contents import TeacherContents, TowerPart, WeightedPart
+from pocketrec_distill.serving.golden import dump_golden, parse_golden
+from pocketrec_distill.serving.refiners import decoded, described, files_of
+from pocketrec_distill.serving.weights import dump_weights, load_weights
 from pocketrec_runtime import Catalogue
 from pocketrec_runtime.bundle import codec, manifest, names, strict_json
 from pocketrec_runtime.bundle.reader import check_listing, sealed_manifest, verified_files
@@ -44,8 +47,8 @@ from pocketrec_runtime.errors import (
 )
 from pocketrec_runtime.limits import MAX_ITEMS
 
-FORMAT, FORMAT_VERSION = "pocketrec-teacher", 1
-_LINEAR, _GOLDEN = "linear.safetensors", "golden.json"
+FORMAT, FORMAT_VERSION = "pocketrec-teacher", 2
+_LINEAR, _GOLDEN, _TEXTS = "linear", "golden.json", "catalogue/texts.json"
 _FLOAT32 = np.dtype("<f4")
 
 
@@ -70,6 +73,7 @@ def write_teacher(path: str | PathLike[str], contents: TeacherContents) -> str:
         "parts": [asdict(part) for part in contents.parts],
         "towers": {name: _described(tower) for name, tower in contents.towers.items()},
         "linear": None if contents.linear is None else {"decay": contents.linear.decay},
+        "refiners": [described(part) for part in contents.refiners],
         "license": contents.license,
         "provenance": dict(contents.provenance or {}),
     }
@@ -124,10 +128,10 @@ def _manifest(source: DirectorySource) -> Fields:
     fields = Fields(strict_json.parse(sealed_manifest(source), names.MANIFEST), names.MANIFEST)
     if fields.text("format") != FORMAT:
         raise BundleFormatError(f"format is {fields.text('format')[:60]!r}; expected {FORMAT!r}")
-    if fields.integer("format_version") != FORMAT_VERSION:
+    if not 1 <= (version := fields.integer("format_version")) <= FORMAT_VERSION:
         raise BundleVersionError(
-            f"teacher format {fields.integer('format_version')}; this version reads "
-            f"{FORMAT_VERSION}: export the teacher again, or update pocketrec"
+            f"teacher format {version}; this version reads 1 to {FORMAT_VERSION}: export the "
+            "teacher again, or update pocketrec"
         )
     files = manifest.parse_entries(fields)
     manifest.check_fingerprint(fields, files)
@@ -145,22 +149,23 @@ def _check_replaceable(target: Path) -> None:
 
 
 def _encoded(contents: TeacherContents) -> dict[str, bytes]:
-    from safetensors.torch import save
-
     catalogue = contents.catalogue
     blobs = {
         names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
         names.COLUMNS: codec.encode_columns(catalogue.columns),
         names.POPULARITY: codec.encode_array(catalogue.popularity, _FLOAT32),
-        _GOLDEN: strict_json.dump([_golden_values(g) for g in contents.golden], _GOLDEN),
+        _GOLDEN: dump_golden(contents.golden, _GOLDEN),
     }
     for name, tower in contents.towers.items():
-        blobs[_tower_file(name)] = save({k: v.contiguous() for k, v in tower.tensors.items()})
+        blobs |= dump_weights(name, tower.tensors)
     if (linear := contents.linear) is not None:
         arrays = {"weights": linear.weights, "dense": linear.dense.astype(np.int64)}
-        blobs[_LINEAR] = save(
-            {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-        )
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+        blobs |= dump_weights(_LINEAR, tensors)
+    for refiner in contents.refiners:
+        blobs |= files_of(refiner)
+    if contents.texts:
+        blobs[_TEXTS] = strict_json.dump(list(contents.texts), _TEXTS)
     return blobs
 
 
@@ -169,7 +174,7 @@ def _decoded(fields: Fields, blobs: Mapping[str, bytes]) -> TeacherContents:
     if not 1 <= items <= MAX_ITEMS:
         raise BundleFormatError(f"items is {items}; it must be 1 to {MAX_ITEMS}")
     towers = {
-        name: _tower(Fields(value, f"towers: {name}"), blobs[_tower_file(name)])
+        name: _tower(Fields(value, f"towers: {name}"), load_weights(name, blobs))
         for name, value in fields.mapping("towers").items()
     }
     first = next(iter(towers.values()), None)
@@ -182,20 +187,29 @@ def _decoded(fields: Fields, blobs: Mapping[str, bytes]) -> TeacherContents:
         popularity=codec.decode_array(blobs, names.POPULARITY, _FLOAT32, (items,)),
         columns=codec.decode_columns(blobs[names.COLUMNS]),
     )
+    listed = fields.array("refiners") if fields.integer("format_version") > 1 else []
+    refiners = tuple(decoded(value, blobs, items) for value in listed)
     return TeacherContents(
         catalogue=catalogue,
         window=fields.integer("window"),
         parts=tuple(_part(value) for value in fields.array("parts")),
         towers=towers,
-        linear=None if fields.is_null("linear") else _linear(fields, blobs[_LINEAR], items),
-        golden=_golden(blobs[_GOLDEN], items),
+        linear=None
+        if fields.is_null("linear")
+        else _linear(fields, load_weights(_LINEAR, blobs), items),
+        refiners=refiners,
+        texts=_texts(blobs[_TEXTS]) if refiners else (),
+        golden=parse_golden(blobs[_GOLDEN], _GOLDEN, items),
         license=fields.text("license"),
         provenance=fields.mapping("provenance"),
     )
 
 
-def _tower_file(name: str) -> str:
-    return f"{name}.safetensors"
+def _texts(data: bytes) -> tuple[str, ...]:
+    texts = strict_json.parse(data, _TEXTS)
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BundleFormatError(f"{_TEXTS} is no list of texts")
+    return tuple(texts)
 
 
 def _described(tower: TowerPart) -> dict[str, Any]:
@@ -208,7 +222,7 @@ def _described(tower: TowerPart) -> dict[str, Any]:
     }
 
 
-def _tower(fields: Fields, data: bytes) -> TowerPart:
+def _tower(fields: Fields, tensors: Mapping[str, Tensor]) -> TowerPart:
     sizes = ("width", "blocks", "heads", "kv_heads", "hidden")
     return TowerPart(
         width=fields.integer("width"),
@@ -216,23 +230,11 @@ def _tower(fields: Fields, data: bytes) -> TowerPart:
         projected=fields.integer("projected") != 0,
         rope_theta=fields.number("rope_theta"),
         eps=fields.number("eps"),
-        tensors=_tensors(data),
+        tensors=tensors,
     )
 
 
-def _tensors(data: bytes) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        tensors: dict[str, Tensor] = load(data)
-    except (SafetensorError, KeyError) as error:
-        raise BundleFormatError(f"weights cannot be read: {error}") from error
-    return tensors
-
-
-def _linear(fields: Fields, data: bytes, items: int) -> ItemItem:
-    tensors = _tensors(data)
+def _linear(fields: Fields, tensors: Mapping[str, Tensor], items: int) -> ItemItem:
     if sorted(tensors) != ["dense", "weights"]:
         raise BundleFormatError(f"{_LINEAR} holds {sorted(tensors)}; expected dense and weights")
     weights, dense = tensors["weights"], tensors["dense"]
@@ -249,29 +251,3 @@ def _part(value: object) -> WeightedPart:
         weight=fields.number("weight"),
         floor=fields.number("floor"),
     )
-
-
-def _golden_values(golden: GoldenScores) -> dict[str, Any]:
-    return {
-        "history": list(golden.history),
-        "items": list(golden.items),
-        "scores": [float(score) for score in golden.scores],
-    }
-
-
-def _golden(data: bytes, items: int) -> tuple[GoldenScores, ...]:
-    listed = strict_json.parse(data, _GOLDEN)
-    if not isinstance(listed, list):
-        raise BundleFormatError(f"{_GOLDEN} is no list")
-    return tuple(_golden_scores(Fields(value, _GOLDEN), items) for value in listed)
-
-
-def _golden_scores(fields: Fields, items: int) -> GoldenScores:
-    history, asked, scores = (fields.array(key) for key in ("history", "items", "scores"))
-    if not history or not asked or len(asked) != len(scores):
-        raise BundleFormatError(f"{_GOLDEN} holds an empty query, or one without all its scores")
-    if any(type(index) is not int or not 0 <= index < items for index in (*history, *asked)):
-        raise BundleFormatError(f"{_GOLDEN} holds an item outside 0 to {items - 1}")
-    if any(type(score) not in (int, float) for score in scores):
-        raise BundleFormatError(f"{_GOLDEN} holds a score that is no number")
-    return GoldenScores(tuple(history), tuple(asked), np.array(scores, np.float32))

@@ -12,7 +12,6 @@ from pocketrec_distill.errors import SourceError
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import PADDING, Floats
 from pocketrec_distill.placement import CPU
-from pocketrec_distill.progress import progress
 from pocketrec_distill.teachers.item_texts import ItemTexts
 from pocketrec_distill.teachers.protocol import Candidates, Context, check_candidates
 from pocketrec_distill.teachers.settings import DEFAULT_ENCODER, ClassifierSettings
@@ -89,8 +88,11 @@ class Classifier:
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer in Hugging Face's layout."""
-        self.model.save_pretrained(folder, safe_serialization=True)
+        self.model.save_pretrained(folder, max_shard_size="1GB")
         self.tokenizer.save_pretrained(folder)
+
+    # Nothing of it is an adapter.
+    save_whole = save
 
     @torch.inference_mode()
     def candidate_logits(self, contexts: Sequence[Context], candidates: Candidates) -> Floats:
@@ -102,8 +104,7 @@ class Classifier:
         sizes = np.array([min(self._tokens(context), self.max_tokens) for context in contexts])
         # Pairs of one length share a batch; the order is restored by their places.
         order = np.argsort(sizes[rows], kind="stable")
-        starts = range(0, len(order), _BATCH)
-        for start in progress(starts, label="classifier", unit="batch"):
+        for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             pairs = [contexts[row] for row in rows[chosen]]
             items = candidates[rows[chosen], columns[chosen]]
@@ -128,8 +129,7 @@ class Classifier:
             return_tensors="pt",
         ).to(self.model.device)
         dtype = compute_dtype(self.settings.precision, self.model.device)
-        mixed = self.model.training and dtype == torch.bfloat16
-        with torch.autocast(self.model.device.type, dtype, enabled=mixed):
+        with torch.autocast(self.model.device.type, dtype, enabled=dtype != torch.float32):
             logits: Tensor = self.model(**batch).logits
         logits = logits.float()
         return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]

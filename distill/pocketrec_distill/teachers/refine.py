@@ -7,7 +7,7 @@ asked about, keep what the others say of them: missing is never zero.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import numpy as np
@@ -86,31 +86,57 @@ def fit_say(
 
 
 @dataclass(frozen=True)
+class Refiner:
+    """A candidate teacher, asked about the best items of what stands before it.
+
+    Attributes:
+        teacher: Is asked about them; where it proposes candidates itself, about these too.
+        candidates: Best unseen items that it is asked about.
+        say: How much it is believed.
+    """
+
+    teacher: CandidateTeacher
+    candidates: int
+    say: Say = Say()
+
+    def refined(self, scores: Floats, contexts: Sequence[Context]) -> Floats:
+        """Scores of the whole catalogue, float32 (contexts, items), with what it says."""
+        if not contexts:
+            return scores
+        candidates = self.asked_about(scores, contexts)
+        logits = self.teacher.candidate_logits(contexts, candidates)
+        return redistributed(scores, candidates, logits, self.say)
+
+    def asked_about(self, scores: Floats, contexts: Sequence[Context]) -> Candidates:
+        """Candidates of each context: the best of `scores`, and those the teacher proposes."""
+        best = best_unseen(scores, [context.history for context in contexts], self.candidates)
+        propose = getattr(self.teacher, "proposals", None)
+        if propose is None:
+            return best
+        return _each_once(np.concatenate((best, propose(contexts, self.candidates)), axis=1))
+
+
+@dataclass(frozen=True)
 class Refined:
     """A `PositionScorer`: a full-catalogue one, refined by a candidate teacher.
 
     Attributes:
         base: Scores the whole catalogue, and so says which candidates are worth asking about.
-        teacher: Is asked about them; where it proposes candidates itself, about these too.
-        candidates: Best unseen items of `base` that it is asked about.
-        say: How much it is believed.
+        refiner: Is asked about them.
         users: Whose history is whose.
         newest: Of the labelled positions of a sequence, how many of the last it is asked about.
         share: Share of the known users' sequences that it is asked about, spread evenly.
     """
 
     base: PositionScorer
-    teacher: CandidateTeacher
-    candidates: int
-    say: Say = Say()
+    refiner: Refiner
     users: KnownUsers = field(default_factory=KnownUsers)
     newest: int = 1
     share: float = 1.0
 
     def scores(self, histories: Sequence[History]) -> Floats:
         """Refined logits float32 (histories, items)."""
-        scores = self.base.scores(histories)
-        return self._refined(scores, self.users.contexts(histories))
+        return self.refiner.refined(self.base.scores(histories), self.users.contexts(histories))
 
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
         """Logits after each of the `newest` last events, the very last ones of them refined."""
@@ -129,27 +155,25 @@ class Refined:
         )
         contexts = [context for of_one in asked for context in of_one]
         refined = scores.copy()
-        refined[rows] = self._refined(scores[rows], contexts)
+        refined[rows] = self.refiner.refined(scores[rows], contexts)
         return refined
+
+    def believing(self, say: Say) -> "Refined":
+        """The same, its teacher believed that much."""
+        return replace(self, refiner=replace(self.refiner, say=say))
 
     def _asks(self, sequence: History) -> bool:
         """Whether it is asked about a sequence: one of a real user, and among the share."""
         return self.users.knows(sequence) and spread(sequence) < self.share
 
-    def asked_about(self, scores: Floats, contexts: Sequence[Context]) -> Candidates:
-        """Candidates of each context: the best of `scores`, and those the teacher proposes."""
-        best = best_unseen(scores, [context.history for context in contexts], self.candidates)
-        propose = getattr(self.teacher, "proposals", None)
-        if propose is None:
-            return best
-        return _each_once(np.concatenate((best, propose(contexts, self.candidates)), axis=1))
 
-    def _refined(self, scores: Floats, contexts: Sequence[Context]) -> Floats:
-        if not contexts:
-            return scores
-        candidates = self.asked_about(scores, contexts)
-        logits = self.teacher.candidate_logits(contexts, candidates)
-        return redistributed(scores, candidates, logits, self.say)
+def chain_of(scorer: PositionScorer) -> list[Refiner]:
+    """The refiners of a scorer, in the order in which they are asked; none of an unrefined one."""
+    chain: list[Refiner] = []
+    while isinstance(scorer, Refined):
+        chain.append(scorer.refiner)
+        scorer = scorer.base
+    return chain[::-1]
 
 
 def spread(sequence: History) -> float:

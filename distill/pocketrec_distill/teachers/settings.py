@@ -110,7 +110,8 @@ class ClassifierSettings:
         epochs: Passes.
         batch: Pairs per step.
         learning_rate: AdamW's step size after a warm-up; it falls to 0 in a line.
-        precision: "auto", "fp32" or "bf16", while training.
+        precision: "auto", "fp32" or "bf16"; "auto" takes bfloat16 where the device multiplies it in
+            hardware.
         checkpointing: Compute activations again in the backward pass, to save memory.
     """
 
@@ -138,7 +139,8 @@ class YesNoSettings:
     """A causal LM that answers yes or no (TALLRec, Bao et al., RecSys 2023).
 
     Attributes:
-        path: Folder of a peft adapter over `base`; empty trains one on the interactions.
+        path: Folder of a peft adapter over `base`, or of a whole model; empty trains an adapter on
+            the interactions.
         base: Name, folder, GGUF file or hub id; see `load_base_llm`.
         prompt: With {history}, then {candidate}; the answer comes after it.
         yes: Words that mean yes; the first token of each counts.

@@ -1,5 +1,6 @@
 """A causal LM that answers yes or no about a candidate (TALLRec, Bao et al., RecSys 2023)."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from pocketrec_distill.errors import ConfigError, SourceError
 from pocketrec_distill.llm.base import CausalLlm, load_causal_llm
 from pocketrec_distill.models.base import PADDING, Floats
 from pocketrec_distill.placement import CPU
-from pocketrec_distill.progress import progress
 from pocketrec_distill.teachers.item_texts import ItemTexts
 from pocketrec_distill.teachers.prefix_cache import PrefixCount, suffix_logits
 from pocketrec_distill.teachers.prompt import PromptTemplate
@@ -49,28 +49,32 @@ class YesNo:
     @classmethod
     def open(
         cls,
-        adapter: Path,
+        folder: Path,
         texts: Sequence[str],
         settings: YesNoSettings,
         device: torch.device = CPU,
     ) -> "YesNo":
-        """The base LM with a fine-tuned peft adapter, safetensors only.
+        """A fine-tuned LM: a peft adapter over the base, or a whole model; safetensors only.
 
         Raises:
-            SourceError: Base or adapter cannot be loaded, or do not fit.
+            SourceError: Base, adapter or model cannot be loaded, or do not fit.
         """
         from peft import PeftModel
 
-        if not (adapter / "adapter_model.safetensors").is_file():
+        if (folder / "config.json").is_file():
+            llm = load_causal_llm(str(folder), settings.precision, device)
+            return cls(llm, llm.lm, texts, settings)
+        if not (folder / "adapter_model.safetensors").is_file():
             raise SourceError(
-                f"no adapter_model.safetensors in {str(adapter)!r}; give a folder that peft wrote"
+                f"no adapter_model.safetensors in {str(folder)!r}, and no config.json; give a "
+                "folder that peft wrote, or one of a whole model"
             )
         llm = load_causal_llm(settings.base, settings.precision, device)
         try:
-            lm = PeftModel.from_pretrained(llm.lm, str(adapter), local_files_only=True)
+            lm = PeftModel.from_pretrained(llm.lm, str(folder), local_files_only=True)
         except Exception as error:  # peft raises what torch and safetensors raise
             raise SourceError(
-                f"the adapter in {str(adapter)!r} does not fit {settings.base!r}: {error}"
+                f"the adapter in {str(folder)!r} does not fit {settings.base!r}: {error}"
             ) from error
         return cls(llm, lm.eval(), texts, settings)
 
@@ -104,13 +108,30 @@ class YesNo:
         """Write the adapter in peft's layout; the base is not written."""
         self.lm.save_pretrained(folder, save_embedding_layers=False)
 
+    def save_whole(self, folder: Path) -> None:
+        """Write a whole model, the adapter merged in float32, with its tokenizer.
+
+        Raises:
+            ConfigError: The adapter cannot be merged.
+        """
+        from peft import PeftModel
+
+        lm = copy.deepcopy(self.lm).float()
+        if isinstance(lm, PeftModel):
+            if not hasattr(lm, "merge_and_unload"):
+                kind = lm.active_peft_config.peft_type.value
+                raise ConfigError(f"a yes_no adapter of kind {kind} cannot be merged; use LoRA")
+            lm = lm.merge_and_unload()
+        lm.save_pretrained(folder, max_shard_size="1GB")
+        self.tokenizer.save_pretrained(folder)
+
     @torch.inference_mode()
     def candidate_logits(self, contexts: Sequence[Context], candidates: Candidates) -> Floats:
         """Logits float32 (contexts, candidates), NaN at padding."""
         check_candidates(contexts, candidates, len(self.texts.texts))
         self.lm.eval()
         logits = np.full(candidates.shape, np.nan, dtype=np.float32)
-        for row in progress(range(len(contexts)), label="yes or no", unit="user"):
+        for row in range(len(contexts)):
             known = np.flatnonzero(candidates[row] != PADDING)
             if not len(known):
                 continue

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pocketrec_distill.serving import open_teacher, read_teacher
+
 from .conftest import RING, FinishedRun, Result, Workplace, invoke
 
 MORE = """
@@ -76,8 +78,8 @@ def test_teachers_of_a_team_are_trained_asked_and_measured(
     table = tmp_path / "scores.parquet"
     write_oracle(place, table)
     words = ["--teacher", "table", "--teacher-path", str(table)]
-    words += ["--teacher", "classifier", "--teacher", "yes_no"]
-    result = distilled(place, *words)
+    words += ["--teacher", "classifier", "--teacher", "yes_no", "--teacher-out"]
+    result = distilled(place, *words, str(tmp_path / "served"))
     figures = {row["kind"]: row for row in json.loads(result.stdout)["teachers"]}
     assert list(figures) == ["table", "classifier", "yes_no"]
     assert [row["known"] for row in figures.values()][1:] == [1.0, 1.0]
@@ -98,6 +100,16 @@ def test_teachers_of_a_team_are_trained_asked_and_measured(
     # that happen to be a real one.
     changed, rows = changed_labels(finished.place.run_dir, place.run_dir)
     assert 45 < changed < 180 < rows
+    # Those that are believed are served; a table knows users, and a server is asked by nobody.
+    contents, _ = read_teacher(tmp_path / "served")
+    believed = [kind for kind in ("classifier", "yes_no") if figures[kind]["own"] > 0]
+    assert [part.kind for part in contents.refiners] == believed
+    for part in contents.refiners:
+        assert (part.candidates, part.say.own) == (6, figures[part.kind]["own"])
+    open_teacher(tmp_path / "served")
+    # A run that goes on from kept labels still says what each teacher brought.
+    again = json.loads(distilled(place, *words, str(tmp_path / "served")).stdout)
+    assert again["teachers"] == list(figures.values())
 
 
 def changed_labels(before: Path, after: Path) -> tuple[int, int]:

@@ -102,7 +102,8 @@ def test_cut_missing_and_added_files_are_refused(folder: Path) -> None:
     ("changes", "kind", "says"),
     [
         ({"format": "pocketrec-bundle"}, BundleFormatError, "format is"),
-        ({"format_version": 2}, BundleVersionError, "teacher format 2"),
+        ({"format_version": 3}, BundleVersionError, "teacher format 3"),
+        ({"format_version": 0}, BundleVersionError, "teacher format 0"),
         ({"items": 0}, BundleFormatError, "items is 0"),
         ({"items": 6}, BundleFormatError, "manifest's 6 items"),
         ({"window": 0}, BundleFormatError, "window is 0"),

@@ -9,7 +9,14 @@ import pytest
 from pocketrec_distill.models.base import PADDING
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.teachers import Context
-from pocketrec_distill.teachers.refine import Refined, Say, fit_say, redistributed, spread
+from pocketrec_distill.teachers.refine import (
+    Refined,
+    Refiner,
+    Say,
+    fit_say,
+    redistributed,
+    spread,
+)
 from pocketrec_distill.teachers.users import KnownUsers
 from pocketrec_distill.training.windows import training_windows
 
@@ -103,7 +110,7 @@ OWNERS = KnownUsers({h.tobytes(): (name, 4) for h, name in zip(HISTORIES, "pq", 
 
 def test_it_is_asked_about_the_best_unseen_items_of_the_base() -> None:
     teacher = Asked()
-    refined = Refined(BASE, teacher, 3, Say(1.0, 1.0), OWNERS)
+    refined = Refined(BASE, Refiner(teacher, 3, Say(1.0, 1.0)), OWNERS)
     scores = refined.scores(HISTORIES)
     assert teacher.candidates == [[4, 2, 1], [4, 3, 1]]
     assert [(c.user_id, c.events) for c in teacher.contexts] == [("p", 6), ("q", 5)]
@@ -116,7 +123,7 @@ def test_it_is_asked_about_the_best_unseen_items_of_the_base() -> None:
 
 def test_a_teacher_that_proposes_is_asked_about_its_own_too() -> None:
     teacher = Proposing()
-    Refined(BASE, teacher, 2).scores(HISTORIES)
+    Refined(BASE, Refiner(teacher, 2)).scores(HISTORIES)
     assert teacher.candidates == [[4, 2, 1, PADDING], [4, 3, 1, PADDING]]
 
 
@@ -124,7 +131,7 @@ def test_a_teacher_that_proposes_is_asked_about_its_own_too() -> None:
 def test_the_newest_positions_are_refined_in_their_rows(newest: int) -> None:
     teacher = Asked()
     sequences = [np.array([0, 3, 1], np.int32), np.array([2], np.int32), np.array([4, 1], np.int32)]
-    refined = Refined(BASE, teacher, 3, Say(0.0, 9.0), newest=newest)
+    refined = Refined(BASE, Refiner(teacher, 3, Say(0.0, 9.0)), newest=newest)
     found = refined.position_scores(sequences, 2)
     plain = BASE.position_scores(sequences, 2)
     assert found.shape == plain.shape == (5, 5)
@@ -143,18 +150,18 @@ def test_a_share_of_the_sequences_is_asked_about() -> None:
     assert ((places >= 0) & (places < 1)).all()
     assert 0.3 < np.median(places) < 0.7
     teacher = Asked()
-    Refined(BASE, teacher, 3, share=0.4).position_scores(sequences, 1)
+    Refined(BASE, Refiner(teacher, 3), share=0.4).position_scores(sequences, 1)
     wanted = [s.tolist() for s, place in zip(sequences, places, strict=True) if place < 0.4]
     assert [c.history.tolist() for c in teacher.contexts] == wanted
     assert 4 < len(wanted) < 16
-    none = Refined(BASE, Asked(), 3, share=0.0).position_scores(sequences, 1)
+    none = Refined(BASE, Refiner(Asked(), 3), share=0.0).position_scores(sequences, 1)
     np.testing.assert_array_equal(none, BASE.position_scores(sequences, 1))
 
 
 def test_synthetic_histories_are_not_asked_about() -> None:
     teacher = Asked()
     strangers = [*HISTORIES, np.array([1, 4], np.int32)]
-    refined = Refined(BASE, teacher, 3, users=OWNERS)
+    refined = Refined(BASE, Refiner(teacher, 3), users=OWNERS)
     found = refined.position_scores(strangers, 1)
     assert [c.user_id for c in teacher.contexts] == ["p", "q"]
     np.testing.assert_array_equal(found[2], BASE.position_scores(strangers, 1)[2])

@@ -142,9 +142,43 @@ def test_an_adapter_that_is_not_there_or_does_not_fit_is_refused(
     llm_folder: Path, tmp_path: Path
 ) -> None:
     settings = yes_no_settings(llm_folder)
-    with pytest.raises(SourceError, match=r"no adapter_model\.safetensors in"):
+    with pytest.raises(
+        SourceError, match=r"no adapter_model\.safetensors in .*, and no config\.json"
+    ):
         YesNo.open(tmp_path, TEXTS, settings)
     YesNo.untrained(TEXTS, settings, seed=1).save(tmp_path)
     (tmp_path / "adapter_model.safetensors").write_bytes(b"\xff" * 40)
     with pytest.raises(SourceError, match="does not fit"):
         YesNo.open(tmp_path, TEXTS, settings)
+
+
+def test_a_whole_model_says_what_base_and_adapter_say(
+    teacher: YesNo, llm_folder: Path, tmp_path: Path
+) -> None:
+    """Merging changes rounding alone, needs no base any more, and leaves the teacher as it was."""
+    expected = teacher.candidate_logits(CONTEXTS, EVERY_ITEM)
+    teacher.save_whole(tmp_path)
+    settings = replace(yes_no_settings(llm_folder), base="")
+    whole = YesNo.open(tmp_path, TEXTS, settings)
+    found = whole.candidate_logits(CONTEXTS, EVERY_ITEM)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    np.testing.assert_array_equal(teacher.candidate_logits(CONTEXTS, EVERY_ITEM), expected)
+    # A whole model is written as it is.
+    whole.save_whole(tmp_path / "again")
+    again = YesNo.open(tmp_path / "again", TEXTS, settings)
+    np.testing.assert_array_equal(again.candidate_logits(CONTEXTS, EVERY_ITEM), found)
+
+
+def test_an_adapter_that_cannot_be_merged_is_said_to_be_one(
+    llm_folder: Path, tmp_path: Path
+) -> None:
+    from peft import PrefixTuningConfig, get_peft_model
+
+    from pocketrec_distill.llm.base import load_causal_llm
+
+    llm = load_causal_llm(str(llm_folder), "fp32")
+    prefix = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2)
+    teacher = YesNo(llm, get_peft_model(llm.lm, prefix), TEXTS, yes_no_settings(llm_folder))
+    with pytest.raises(ConfigError, match="cannot be merged"):
+        teacher.save_whole(tmp_path)
+    assert not list(tmp_path.iterdir())

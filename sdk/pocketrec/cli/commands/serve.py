@@ -76,13 +76,13 @@ _LIMITS = {
     type=click.Choice(["auto", "fp32", "bf16"]),
     default="auto",
     show_default=True,
-    help="Numbers of a teacher's towers.",
+    help="Numbers of a teacher's models.",
 )
 @click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="Where a teacher's towers are: auto, cpu, cuda or cuda:N.",
+    help="Where a teacher's models are: auto, cpu, cuda or cuda:N.",
 )
 @click.option(
     "--histories",
@@ -97,6 +97,12 @@ _LIMITS = {
     default="newest",
     show_default=True,
     help="What a teacher reads of a history longer than its window; see docs/server.md.",
+)
+@click.option(
+    "--refine/--no-refine",
+    default=True,
+    show_default=True,
+    help="Ask the candidate teachers of a teacher folder, or answer with the blend alone.",
 )
 @click.option("--ray", "on_ray", is_flag=True, help="Serve from replicas on a Ray cluster.")
 @click.option(
@@ -123,6 +129,7 @@ def command(
     device: str,
     histories: int,
     window: Any,
+    refine: bool,
     on_ray: bool,
     replicas: str,
 ) -> None:
@@ -140,7 +147,13 @@ def command(
 
     settings = ServerSettings(max_batch, max_wait_ms, max_queue, deadline_ms)
     tokens = _tokens(token_env, token_file, host, no_token=no_token)
-    teacher = {"precision": precision, "device": device, "histories": histories, "window": window}
+    teacher = {
+        "precision": precision,
+        "device": device,
+        "histories": histories,
+        "window": window,
+        "refine": refine,
+    }
     open_model = functools.partial(_opened, model, threads or 0, teacher)
     if on_ray:
         require_extra("ray")
