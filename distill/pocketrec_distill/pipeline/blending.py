@@ -5,15 +5,29 @@ the tail: a part that ranks the head best, but is silent on the rest, is worth l
 to a list of ten.
 """
 
+import json
 from collections.abc import Sequence
 from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.evaluation.metrics import ndcg_at
-from pocketrec_distill.models.base import Floats, History
-from pocketrec_distill.models.blend import fit_weights
+from pocketrec_distill.models.base import (
+    Floats,
+    History,
+    PositionScorer,
+    Remembering,
+    SequenceScorer,
+)
+from pocketrec_distill.models.blend import Blend, LogScores, fit_weights, score_floor
+from pocketrec_distill.pipeline.linear import linear_key
+from pocketrec_distill.pipeline.teachers import TEACHER_BATCH
+
+if TYPE_CHECKING:
+    from pocketrec_distill.pipeline.models import RunModels
 
 # What each weight may become, over the one of highest likelihood; 0 leaves a part out.
 FACTORS = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 5.0)
@@ -77,3 +91,33 @@ def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.fl
         if best == before:
             break
     return weights
+
+
+def blend_parts(models: "RunModels") -> dict[str, PositionScorer]:
+    """What may be blended, by name: each listens to something that the others do not hear."""
+    linear = Remembering(models.linear.teaching)
+    floor = score_floor(linear.scores(models.choices.histories))
+    parts: dict[str, PositionScorer] = {
+        "teacher": Remembering(SequenceScorer(models.teacher, models.window, TEACHER_BATCH)),
+        "control": Remembering(SequenceScorer(models.control, models.window)),
+        "linear": linear,
+        "log_linear": LogScores(linear, floor),
+    }
+    if "sasrec" in models.config.teachers.kinds:
+        parts["sasrec"] = Remembering(SequenceScorer(models.sasrec, models.window))
+    return parts
+
+
+def blended(models: "RunModels") -> Blend:
+    """The parts that a run's settings name, with the weights of a stage."""
+    parts, choices = models.heard, models.choices
+
+    def make(folder: Path) -> None:
+        scores = [part.scores(choices.histories) for part in parts.values()]
+        weights = choose_weights(scores, choices.histories, choices.targets)
+        (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
+
+    key = models.control_key("llm", "teacher", parts=[*parts], **linear_key(models.data))
+    folder = models.run.stage("blend", key, make)
+    weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
+    return Blend(tuple(parts.values()), tuple(weights))

@@ -18,18 +18,17 @@ from pocketrec_distill.llm import BaseLlm, pooled_states
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import (
     PositionScorer,
-    Remembering,
     Scorer,
     SequenceModel,
     SequenceScorer,
 )
-from pocketrec_distill.models.blend import Blend, LogScores, score_floor
+from pocketrec_distill.models.blend import Blend
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
-from pocketrec_distill.pipeline.blending import choose_weights
+from pocketrec_distill.pipeline.blending import blend_parts, blended
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
@@ -42,7 +41,12 @@ from pocketrec_distill.pipeline.students import (
     llm_student_builder,
     llm_student_training,
 )
-from pocketrec_distill.pipeline.teachers import TeacherFigures, refined, teachers_key
+from pocketrec_distill.pipeline.teachers import (
+    TEACHER_BATCH,
+    TeacherFigures,
+    refined,
+    teachers_key,
+)
 from pocketrec_distill.placement import CPU, placed_on
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
@@ -59,7 +63,6 @@ MAX_CHOICE_QUERIES = 5_000
 MAX_CHOICE_SCORES = 100_000_000
 
 _STATE_CACHE = "item-states.sqlite"
-TEACHER_BATCH = 32
 
 Model = TypeVar("Model", bound=SequenceModel)
 
@@ -212,7 +215,7 @@ class RunModels:
             "control",
             lambda: Student(self.data.items, self.shape, self.features, control.dropout),
             hard_label_training(control, self.seed),
-            self._control_key("llm"),
+            self.control_key("llm"),
         )
 
     @functools.cached_property
@@ -225,10 +228,10 @@ class RunModels:
                 self.data.items, s.width, s.blocks, s.heads, self.window, control.dropout
             ),
             hard_label_training(control, self.seed),
-            self._control_key(),
+            self.control_key(),
         )
 
-    def _control_key(self, *sections: str, **more: Any) -> dict[str, Any]:
+    def control_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Key of what depends on the student's shape, but not on how it is distilled."""
         return self.stage_key(*sections, "control", shape=asdict(self.shape), **more)
 
@@ -264,7 +267,7 @@ class RunModels:
             learning_rate=settings.learning_rate,
             seed=self.seed,
         )
-        key = self._control_key("llm", "teacher")
+        key = self.control_key("llm", "teacher")
         return self._trained("teacher", build, training, key, batch=TEACHER_BATCH, together=True)
 
     @functools.cached_property
@@ -283,19 +286,8 @@ class RunModels:
 
     @functools.cached_property
     def blend_parts(self) -> dict[str, PositionScorer]:
-        """What is blended, by name: each listens to something that the others do not hear."""
-        teacher = SequenceScorer(self.teacher, self.window, TEACHER_BATCH)
-        linear = Remembering(self.linear.teaching)
-        floor = score_floor(linear.scores(self.choices.histories))
-        parts: dict[str, PositionScorer] = {
-            "teacher": Remembering(teacher),
-            "control": Remembering(SequenceScorer(self.control, self.window)),
-            "linear": linear,
-            "log_linear": LogScores(linear, floor),
-        }
-        if "sasrec" in self.config.teachers.kinds:
-            parts["sasrec"] = Remembering(SequenceScorer(self.sasrec, self.window))
-        return parts
+        """What may be blended, by name."""
+        return blend_parts(self)
 
     @property
     def heard(self) -> dict[str, PositionScorer]:
@@ -306,17 +298,7 @@ class RunModels:
     @functools.cached_property
     def blend(self) -> Blend:
         """The full-catalogue teachers, weighted by what ranks best on validation."""
-        parts = self.heard
-
-        def make(folder: Path) -> None:
-            scores = [part.scores(self.choices.histories) for part in parts.values()]
-            weights = choose_weights(scores, self.choices.histories, self.choices.targets)
-            (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
-
-        key = self._control_key("llm", "teacher", parts=[*parts], **linear_key(self.data))
-        folder = self.run.stage("blend", key, make)
-        weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
-        return Blend(tuple(parts.values()), tuple(weights))
+        return blended(self)
 
     @functools.cached_property
     def refined(self) -> PositionScorer:
@@ -328,7 +310,7 @@ class RunModels:
         """Key of what depends on the teachers of the settings."""
         more = {"parts": [*self.heard], "synthetic": RECIPE, **teachers_key(self)}
         more |= linear_key(self.data)
-        return self._control_key("llm", "teacher", **more)
+        return self.control_key("llm", "teacher", **more)
 
     @functools.cached_property
     def labelled(self) -> Labelled:

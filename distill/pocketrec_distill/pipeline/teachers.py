@@ -35,6 +35,9 @@ from pocketrec_distill.teachers.yes_no import YesNo
 if TYPE_CHECKING:
     from pocketrec_distill.pipeline.models import RunModels
 
+TEACHER_BATCH = 32
+"""Histories that the LLM reads at once."""
+
 # Contexts that a candidate teacher is asked about at once.
 _ASKED = 16
 
@@ -199,7 +202,9 @@ def _users(models: "RunModels") -> KnownUsers:
 
 
 def _sequence_llm(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(SequenceScorer(models.teacher, models.window, 32), models.data.items)
+    return CatalogueTeacher(
+        SequenceScorer(models.teacher, models.window, TEACHER_BATCH), models.data.items
+    )
 
 
 def _text_sasrec(models: "RunModels") -> CandidateTeacher:
