@@ -34,7 +34,7 @@ def models(folder: Path, config: DistillConfig) -> Any:
     return SimpleNamespace(
         config=config,
         data=SimpleNamespace(items=ITEMS),
-        blend=Flat(),
+        refined=Flat(),
         distillation_corpus=SimpleNamespace(sequences=sequences),
         teaching_key={},
         spread=here,
