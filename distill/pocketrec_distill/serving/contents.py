@@ -22,6 +22,8 @@ PartName = Literal["teacher", "control", "linear", "log_linear"]
 LINEAR_PARTS = ("linear", "log_linear")
 RefinerKind = Literal["classifier", "yes_no"]
 MAX_CANDIDATES = 1000
+# A teacher's blocks are a large LLM's: Llama of 405 billion weights is 53,248 wide inside.
+MAX_INNER = 65_536
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
@@ -63,10 +65,11 @@ class TowerPart:
 
     def __post_init__(self) -> None:
         shape = self.shape
-        if max(self.width, shape.width, shape.hidden) > MAX_WIDTH or shape.blocks > MAX_BLOCKS:
+        inner = max(shape.width, shape.hidden)
+        if self.width > MAX_WIDTH or inner > MAX_INNER or shape.blocks > MAX_BLOCKS:
             raise ConfigError(
                 f"a tower of width {self.width} and shape {shape} is larger than the format allows "
-                f"({MAX_WIDTH} wide, {MAX_BLOCKS} blocks)"
+                f"(vectors {MAX_WIDTH} wide, {MAX_BLOCKS} blocks {MAX_INNER} wide inside)"
             )
         if not (0 < self.rope_theta < math.inf and 0 < self.eps < 1):
             raise ConfigError(f"rope_theta is {self.rope_theta} and eps {self.eps}")

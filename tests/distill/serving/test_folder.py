@@ -1,13 +1,17 @@
 """A teacher folder is read as it was written, and refused where a byte is not what was sealed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.blend import Blend
+from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.models.student import Student
 from pocketrec_distill.serving import (
     ServingSettings,
     TeacherContents,
@@ -15,6 +19,7 @@ from pocketrec_distill.serving import (
     read_teacher,
     write_teacher,
 )
+from pocketrec_distill.serving.export import tower_part
 from pocketrec_distill.serving.folder import is_teacher
 from pocketrec_runtime.bundle.manifest import entries_of, fingerprint, seal
 from pocketrec_runtime.errors import (
@@ -156,3 +161,36 @@ def test_only_a_teacher_is_replaced(contents: TeacherContents, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "t"]
     with pytest.raises(BundleNotFoundError):
         read_teacher(tmp_path / "nothing")
+
+
+def test_large_weights_lie_in_several_files(
+    contents: TeacherContents, blend: Blend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pocketrec_distill.serving.weights.PART_BYTES", 4000)
+    write_teacher(tmp_path / "t", contents)
+    names = {path.name for path in (tmp_path / "t").glob("teacher*.safetensors")}
+    assert {"teacher.safetensors", "teacher_2.safetensors", "teacher_3.safetensors"} <= names
+    teacher = open_teacher(tmp_path / "t", ServingSettings(precision="fp32"))
+    expected = blend.scores([np.array([1, 4, 3], np.int32)])
+    np.testing.assert_allclose(teacher.scores([[1, 4, 3]]), expected, atol=2e-4, rtol=2e-4)
+    # A part that is lost is found out before anything is parsed.
+    (tmp_path / "t" / "teacher_2.safetensors").unlink()
+    with pytest.raises(BundleIntegrityError, match=r"missing files: teacher_2\.safetensors"):
+        read_teacher(tmp_path / "t")
+    with pytest.raises(BundleFormatError, match="lacks"):
+        read_teacher(resealed(tmp_path / "t"))
+
+
+def test_blocks_are_as_wide_inside_as_a_large_llms() -> None:
+    """Llama 1B is 8,192 wide inside; item vectors are not."""
+    part = tower_part(Student(2, TowerShape(4, 1, 1, 1, hidden=8192), None))
+    assert part.shape.hidden == 8192
+    for wrong in (
+        replace(part.shape, hidden=65_537),
+        replace(part.shape, width=65_538),
+        replace(part.shape, blocks=129),
+    ):
+        with pytest.raises(ConfigError, match="larger than the format allows"):
+            replace(part, shape=wrong)
+    with pytest.raises(ConfigError, match="vectors 4096 wide"):
+        replace(part, width=4097)
