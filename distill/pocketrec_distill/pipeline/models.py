@@ -174,7 +174,7 @@ class RunModels:
             curve = fit(
                 model,
                 corpus.sequences,
-                lambda m: self.ndcg(SequenceScorer(m, self.window, batch)),
+                lambda m: self.gains(SequenceScorer(m, self.window, batch)),
                 replace(settings, dtype=self.dtype),
                 weights=corpus.weights,
                 labels=labels,
@@ -351,7 +351,7 @@ class RunModels:
         fit(
             student.to(self.device),
             corpus.sequences,
-            lambda m: self.ndcg(SequenceScorer(m, self.window)),
+            lambda m: self.gains(SequenceScorer(m, self.window)),
             replace(
                 training,
                 epochs=epochs,

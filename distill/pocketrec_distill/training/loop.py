@@ -14,6 +14,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import History, SequenceModel
 from pocketrec_distill.progress import progress
 from pocketrec_distill.training.closure import Proposal
+from pocketrec_distill.training.keeping import Kept
 from pocketrec_distill.training.objective import Examples, Labels, batch_loss
 from pocketrec_distill.training.parallel import Group, current_group
 from pocketrec_distill.training.settings import TrainSettings
@@ -122,19 +123,19 @@ def affordable_batch(batch: int, length: int, columns: int) -> int:
 def fit(
     model: SequenceModel,
     sequences: Sequence[History],
-    validate: Callable[[SequenceModel], float],
+    validate: Callable[[SequenceModel], NDArray[np.float64] | float],
     settings: TrainSettings,
     *,
     weights: Sequence[NDArray[np.float32]] | None = None,
     labels: Labels | None = None,
     name: str = "train",
 ) -> list[Epoch]:
-    """Train `model` in place and leave it at its best epoch.
+    """Train `model` in place and leave it at the pass that `Kept` says.
 
     Args:
         model: The model; its trainable parameters are changed.
         sequences: Training sequences, from `training_windows`.
-        validate: Validation NDCG@10 of the model as it stands.
+        validate: Validation NDCG@10 of the model as it stands: of every query, or their mean.
         settings: See `TrainSettings`.
         weights: Weight of each event, in the shape of `sequences`; None weighs all alike. An event
             counts with its weight where it is the target of the hard-label loss.
@@ -166,7 +167,7 @@ def fit(
     examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
-    best, best_state = -1.0, _trained_state(model)
+    kept, kept_state = Kept(distilled=labels is not None), _trained_state(model)
     for epoch in range(1, settings.epochs + 1):
         loss = _train_epoch(
             model,
@@ -184,12 +185,13 @@ def fit(
                 f"(now {settings.learning_rate})"
             )
         with averaged.in_place():
-            curve.append(Epoch(epoch, loss, _validated(group, model, validate)))
-            if curve[-1].ndcg > best:
-                best, best_state = curve[-1].ndcg, _trained_state(model)
-        if epoch - max(curve, key=lambda e: (e.ndcg, -e.epoch)).epoch >= settings.patience:
+            gains = _validated(group, model, validate)
+            curve.append(Epoch(epoch, loss, float(gains.mean())))
+            if kept.takes(epoch, gains):
+                kept_state = _trained_state(model)
+        if epoch - kept.epoch >= settings.patience:
             break
-    model.load_state_dict(best_state, strict=False)
+    model.load_state_dict(kept_state, strict=False)
     return curve
 
 
@@ -205,10 +207,15 @@ def _proposal(
 
 
 def _validated(
-    group: Group, model: SequenceModel, validate: Callable[[SequenceModel], float]
-) -> float:
-    """Validation by the leading process; all stop at the same epoch."""
-    return group.from_leader(validate(model) if group.leads else 0.0)
+    group: Group,
+    model: SequenceModel,
+    validate: Callable[[SequenceModel], NDArray[np.float64] | float],
+) -> NDArray[np.float64]:
+    """Validation by the leading process; all hear its mean, and stop at the same epoch."""
+    gains = np.atleast_1d(validate(model) if group.leads else 0.0)
+    if group.size == 1:
+        return gains
+    return np.array([group.from_leader(float(gains.mean()))])
 
 
 class Averaged:

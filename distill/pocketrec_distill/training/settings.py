@@ -20,7 +20,7 @@ class TrainSettings:
 
     Attributes:
         epochs: Most passes over the data.
-        patience: Passes without a better validation NDCG@10 before training stops.
+        patience: Passes after the one that is kept (see `Kept`) before training stops.
         batch: Sequences per step at most.
         positions: Positions per step at most, on average; 0 for no limit.
         learning_rate: AdamW's highest step size, after a short linear warm-up.

@@ -73,6 +73,14 @@ def scripted(values: Sequence[float]) -> Callable[[SequenceModel], float]:
     return lambda _model: next(left)
 
 
+class Leaping:
+    """A teacher to which every second item comes next."""
+
+    def position_scores(self, sequences: Sequence[np.ndarray], newest: int) -> np.ndarray:
+        events = np.concatenate([sequence[-newest:] for sequence in sequences])
+        return 8 * np.eye(ITEMS, dtype=np.float32)[(events + 2) % ITEMS]
+
+
 @pytest.mark.parametrize("make", [student, sasrec])
 def test_learns_a_cycle(make: Callable[[], SequenceModel]) -> None:
     model = make()
@@ -86,12 +94,6 @@ def test_learns_a_cycle(make: Callable[[], SequenceModel]) -> None:
 
 def test_learns_from_labels_alone(tmp_path: Path) -> None:
     """The teacher leaves every second item out; the hard labels, which weigh nothing, do not."""
-
-    class Leaping:
-        def position_scores(self, sequences: Sequence[np.ndarray], newest: int) -> np.ndarray:
-            events = np.concatenate([sequence[-newest:] for sequence in sequences])
-            return 8 * np.eye(ITEMS, dtype=np.float32)[(events + 2) % ITEMS]
-
     write_labels(Leaping(), CYCLE, ITEMS, tmp_path, 1 << 20)
     model = student()
     settings = TrainSettings(
@@ -235,6 +237,29 @@ def test_is_left_at_its_best_epoch() -> None:
     for kept, second, fourth in zip(weights(model), seen[1], seen[3], strict=True):
         np.testing.assert_array_equal(kept, second)
         assert not np.array_equal(kept, fourth)
+
+
+def test_a_distilled_model_is_left_at_the_last_epoch_that_is_no_worse(tmp_path: Path) -> None:
+    seen: list[list[np.ndarray]] = []
+    noise = np.random.default_rng(0).normal(0, 0.3, (5, 400))
+    # The standard error of a difference is .021.
+    means = np.array([0.1, 0.4, 0.39, 0.385, 0.3])
+    gains = means[:, None] + noise - noise.mean(axis=1, keepdims=True)
+
+    def validate(model: SequenceModel) -> np.ndarray:
+        seen.append(weights(model))
+        return gains[len(seen) - 1]
+
+    write_labels(Leaping(), CYCLE, ITEMS, tmp_path, 1 << 20)
+    model = student()
+    labels = TeacherLabels.open(tmp_path)
+    curve = fit(model, CYCLE, validate, TrainSettings(epochs=5, patience=2), labels=labels)
+    np.testing.assert_allclose([epoch.ndcg for epoch in curve], means)
+    for kept, fourth in zip(weights(model), seen[3], strict=True):
+        np.testing.assert_array_equal(kept, fourth)
+    # Without a teacher's labels it is the best one, and patience counts from there.
+    seen.clear()
+    assert len(fit(student(), CYCLE, validate, TrainSettings(epochs=5, patience=2))) == 4
 
 
 @pytest.mark.parametrize(

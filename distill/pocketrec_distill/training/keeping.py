@@ -1,0 +1,44 @@
+"""Which pass of a training is kept."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.evaluation.bootstrap import paired_error
+
+
+@dataclass
+class Kept:
+    """The best pass on validation; of a distilled model, the last that is no worse.
+
+    A teacher's labels say more than a few thousand validation events do: each pass brings a
+    student nearer to its teacher, while the best of sixteen noisy figures is mostly luck. A pass
+    within one standard error of the best, paired by query, is therefore kept in place of an earlier
+    one (the rule of Breiman et al., 1984). A model of hard labels overfits, and its best pass
+    stays.
+
+    Attributes:
+        distilled: Whether a teacher's labels are learned.
+        epoch: The pass that is kept, from 1; 0 before the first.
+    """
+
+    distilled: bool
+    epoch: int = 0
+    _best: NDArray[np.float64] = field(default_factory=lambda: np.full(1, -1.0))
+
+    def takes(self, epoch: int, gains: NDArray[np.float64]) -> bool:
+        """Whether a pass is to be kept in place of the one before.
+
+        Args:
+            epoch: Its number, from 1.
+            gains: Its validation NDCG@10 of each query, or their mean alone, float64 (queries,).
+        """
+        lost = float(self._best.mean() - gains.mean())
+        better = lost < 0
+        near = self.distilled and len(gains) > 1 and lost <= paired_error(self._best, gains)
+        if better:
+            self._best = gains
+        if better or near:
+            self.epoch = epoch
+        return better or near
