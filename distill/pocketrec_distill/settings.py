@@ -189,13 +189,13 @@ class StudentSettings:
         heads: Query heads.
         kv_heads: Key/value heads.
         hidden: Inner width of the feed-forward layers.
-        start: "random" as chance has it; "linear" as the linear model among the teachers, for few
-            users and many items.
+        start: "linear" as the linear model among the teachers, "random" as chance has it.
         dropout: Dropout while it is distilled; labels of synthetic histories regularise enough.
         id_dropout: Share of the items that stand by their text alone in a training step; more of
             it ranks new items better.
         epochs: Passes over the data; the step size falls to nearly 0 at the last one.
-        patience: Passes without a better validation NDCG@10 before training stops.
+        patience: Passes that are worse than the one kept, by validation NDCG@10, before training
+            stops.
         batch: Sequences per step at most.
         positions: Positions per step at most, on average: long histories make small batches.
         sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
@@ -210,7 +210,7 @@ class StudentSettings:
     heads: int = 0
     kv_heads: int = 0
     hidden: int = 0
-    start: str = "random"
+    start: str = "linear"
     dropout: float = 0.0
     id_dropout: float = 0.0
     epochs: int = 16

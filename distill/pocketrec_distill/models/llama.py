@@ -15,7 +15,7 @@ from pocketrec_distill.errors import ConfigError
 KeyValue = tuple[Tensor, Tensor]
 
 # What is left of random queries where attention starts as an average.
-_INDIFFERENT = 0.1
+_INDIFFERENT = 0.2
 
 
 @dataclass(frozen=True)

@@ -382,4 +382,4 @@ class RunModels:
         """Key of the student, and of all that is made from it."""
         own = ("llm_student",) if self.config.student.preset == LLM else ()
         own_key = self.stage_key("llm", "control", "student", "teacher", "distillation", *own)
-        return {**self.teaching_key, **own_key}
+        return {**self.teaching_key, **own_key, "pass": "last that is no worse"}

@@ -68,6 +68,7 @@ def test_a_random_start_is_what_chance_made(data: Dataset, tmp_path: Path) -> No
 
 
 def test_no_other_start() -> None:
+    assert StudentSettings().start == "linear"
     with pytest.raises(
         ConfigError, match=r"\[student\] start is 'warm'; choose one of random, lin"
     ):
