@@ -1,7 +1,7 @@
 """The teacher opened for serving: histories in, scores of the whole catalogue out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Literal, get_args
 
@@ -15,10 +15,12 @@ from pocketrec_distill.models.base import Floats
 from pocketrec_distill.placement import placed_on
 from pocketrec_distill.serving.contents import LINEAR_PARTS, GoldenScores, TeacherContents
 from pocketrec_distill.serving.folder import read_teacher
+from pocketrec_distill.serving.recall import Recalling
 from pocketrec_distill.serving.refiners import logits_of, opened
 from pocketrec_distill.serving.slots import Claim, HistorySlots, WindowPolicy
 from pocketrec_distill.serving.tower import CachedTower
 from pocketrec_distill.teachers.protocol import Context
+from pocketrec_distill.teachers.refine import Refiner
 from pocketrec_runtime import Catalogue
 from pocketrec_runtime.errors import SelfTestError
 
@@ -40,9 +42,10 @@ class ServingSettings:
     Attributes:
         precision: Numbers of the towers; "auto" takes bfloat16 where the device multiplies it in
             hardware.
-        histories: Histories whose keys and values are kept, MAX_BATCH at least.
+        histories: Histories whose keys and values, and candidates' logits, are kept, MAX_BATCH at
+            least.
         window: See `HistorySlots`; "newest" gives the pipeline's own scores.
-        reuse: Whether keys and values are kept from request to request.
+        reuse: Whether they are kept from request to request.
         threads: Threads of one run; 0 takes torch's own number.
         device: Where the models are: see `placed_on`.
         refine: Whether candidate teachers are asked; the blend alone answers sooner.
@@ -95,7 +98,8 @@ class ServedTeacher:
         }
         parts = contents.refiners if self.settings.refine else ()
         self._refiners = [
-            opened(part, contents.texts, self.settings.precision, self.device) for part in parts
+            self._recalling(opened(part, contents.texts, self.settings.precision, self.device))
+            for part in parts
         ]
         self.computed_positions = self.reused_positions = 0
         if self.settings.threads:
@@ -139,6 +143,11 @@ class ServedTeacher:
             for golden in part.golden:
                 logits = logits_of(refiner.teacher, golden.history, golden.items)
                 _hold(golden, logits, _TEXT_TOLERANCE[self.dtype])
+
+    def _recalling(self, refiner: Refiner) -> Refiner:
+        if not self.settings.reuse:
+            return refiner
+        return replace(refiner, teacher=Recalling(refiner.teacher, self.settings.histories))
 
     def _refined(self, histories: Sequence[tuple[int, ...]]) -> Floats:
         scores = self._blended(histories)

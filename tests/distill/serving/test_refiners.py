@@ -107,6 +107,29 @@ def test_a_served_folder_scores_as_the_run_did(
     np.testing.assert_allclose(alone.scores(HISTORIES), plain, atol=2e-4, rtol=2e-4)
 
 
+def test_asking_again_costs_the_blend_alone(
+    refined_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    ask = Classifier.candidate_logits
+
+    def spy(self: Classifier, contexts: Any, candidates: Any) -> Any:
+        asked.append(len(contexts))
+        return ask(self, contexts, candidates)
+
+    monkeypatch.setattr(Classifier, "candidate_logits", spy)
+    teacher = open_teacher(refined_folder, FP32)
+    asked.clear()
+    first = teacher.scores(HISTORIES)
+    np.testing.assert_allclose(teacher.scores(HISTORIES[::-1])[::-1], first, atol=1e-4, rtol=1e-4)
+    assert asked == [len(HISTORIES)]
+    forgetful = open_teacher(refined_folder, replace(FP32, reuse=False))
+    asked.clear()
+    for _ in range(2):
+        forgetful.scores(HISTORIES[:1])
+    assert asked == [1, 1]
+
+
 def test_it_is_read_as_it_was_written(
     refined_folder: Path, refined_contents: TeacherContents, tmp_path: Path
 ) -> None:
