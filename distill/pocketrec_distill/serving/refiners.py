@@ -56,7 +56,7 @@ def packed(
     with tempfile.TemporaryDirectory(prefix="pocketrec-") as name:
         folder = Path(name)
         teacher.save_whole(folder)
-        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        files = {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.is_file()}
     # Where it lay before is of no use to anybody.
     settings = replace(teacher.settings, path="", base="")
     part = RefinerPart(kind, candidates, say, settings, files)

@@ -123,7 +123,8 @@ class YesNo:
                 raise ConfigError(f"a yes_no adapter of kind {kind} cannot be merged; use LoRA")
             lm = lm.merge_and_unload()
         lm.save_pretrained(folder, max_shard_size="1GB")
-        self.tokenizer.save_pretrained(folder)
+        # Of a GGUF file, what the tokenizer came from would be the whole model once more.
+        self.tokenizer.save_pretrained(folder, legacy_format=False)
 
     @torch.inference_mode()
     def candidate_logits(self, contexts: Sequence[Context], candidates: Candidates) -> Floats:
