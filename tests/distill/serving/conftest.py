@@ -1,5 +1,6 @@
 """A small teacher whose parts are real models with random weights: 5 items, window 4."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,17 @@ from pocketrec_distill.models.student import Student
 from pocketrec_distill.serving import TeacherContents, WeightedPart, write_teacher
 from pocketrec_distill.serving.contents import GoldenScores
 from pocketrec_distill.serving.export import tower_part
+from pocketrec_distill.serving.refiners import packed
+from pocketrec_distill.teachers.classifier import Classifier
+from pocketrec_distill.teachers.refine import Say
+from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
+from pocketrec_distill.teachers.yes_no import YesNo
 from pocketrec_runtime import Catalogue
 
 ITEMS, WINDOW, FLOOR = 5, 4, 0.25
+TEXTS = ("red ant", "blue bee", "cat", "red dog", "elk")
+SAYS = {"classifier": Say(0.75, 2.0), "yes_no": Say(1.0, 1.5)}
+CANDIDATES = 3
 WEIGHTS = {"teacher": 0.5, "control": 1.5, "linear": 2.0, "log_linear": 0.75}
 
 
@@ -97,3 +106,49 @@ def folder(contents: TeacherContents, tmp_path: Path) -> Path:
     path = tmp_path / "t"
     write_teacher(path, contents)
     return path
+
+
+@pytest.fixture(scope="session")
+def classifier(bert_folder: Path) -> Classifier:
+    settings = ClassifierSettings(
+        base=str(bert_folder), max_tokens=40, item_tokens=12, precision="fp32"
+    )
+    return Classifier.untrained(TEXTS, settings, seed=2)
+
+
+@pytest.fixture(scope="session")
+def yes_no(llm_folder: Path) -> YesNo:
+    """With updates that change what the base says."""
+    settings = YesNoSettings(
+        base=str(llm_folder),
+        prompt="U:{history}>{candidate}?",
+        yes=("Yes",),
+        no=("No",),
+        max_tokens=80,
+        item_tokens=16,
+        precision="fp32",
+    )
+    teacher = YesNo.untrained(TEXTS, settings, seed=2)
+    torch.manual_seed(8)
+    with torch.no_grad():
+        for parameter in teacher.trainable():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return teacher
+
+
+@pytest.fixture(scope="session")
+def refined_contents(
+    contents: TeacherContents, classifier: Classifier, yes_no: YesNo
+) -> TeacherContents:
+    questions = [((3, 1, 0), (2, 4)), ((1,), (0, 4))]
+    parts = (
+        packed(classifier, CANDIDATES, SAYS["classifier"], TEXTS, questions),
+        packed(yes_no, CANDIDATES, SAYS["yes_no"], TEXTS, questions),
+    )
+    return replace(contents, refiners=parts, texts=TEXTS)
+
+
+@pytest.fixture
+def refined_folder(refined_contents: TeacherContents, tmp_path: Path) -> Path:
+    write_teacher(tmp_path / "t", refined_contents)
+    return tmp_path / "t"

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from pocketrec_distill.serving import ServingSettings, open_teacher
 
@@ -18,11 +19,10 @@ def served(folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def test_the_command_serves_a_teacher_as_it_is_told_to(folder: Path) -> None:
-    settings = ServingSettings(precision="fp32", window="anchored", device="cpu")
+def assert_served(folder: Path, settings: ServingSettings, *options: str) -> None:
+    """The command answers as the folder opened with these settings does."""
     expected = open_teacher(folder, settings)
     ids = expected.catalogue.ids
-    options = ("--precision", "fp32", "--window", "anchored", "--device", "cpu")
     with served(folder, *options, "--threads", "1") as process:
         try:
             assert process.stderr is not None
@@ -45,6 +45,22 @@ def test_the_command_serves_a_teacher_as_it_is_told_to(folder: Path) -> None:
         scores = expected.scores([history])[0]
         for item, score in zip(ids, scores.tolist(), strict=True):
             assert abs(found[item] - score) < 1e-3
+
+
+def test_the_command_serves_a_teacher_as_it_is_told_to(folder: Path) -> None:
+    settings = ServingSettings(precision="fp32", window="anchored", device="cpu")
+    assert_served(
+        folder, settings, "--precision", "fp32", "--window", "anchored", "--device", "cpu"
+    )
+
+
+@pytest.mark.parametrize("refine", [True, False])
+def test_candidate_teachers_are_asked_unless_it_is_told_not_to(
+    refined_folder: Path, refine: bool
+) -> None:
+    settings = ServingSettings(precision="fp32", device="cpu", refine=refine)
+    options = () if refine else ("--no-refine",)
+    assert_served(refined_folder, settings, "--precision", "fp32", "--device", "cpu", *options)
 
 
 def test_a_device_that_is_not_there_is_named(folder: Path) -> None:

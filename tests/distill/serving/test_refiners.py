@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.blend import Blend
@@ -22,46 +21,14 @@ from pocketrec_distill.serving import (
 from pocketrec_distill.serving.refiners import packed
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.refine import Refined, Refiner, Say
-from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
 from pocketrec_distill.teachers.yes_no import YesNo
 from pocketrec_runtime.errors import BundleFormatError, BundleIntegrityError, SelfTestError
 
-from .conftest import ITEMS
+from .conftest import CANDIDATES, ITEMS, SAYS, TEXTS
 from .test_folder import resealed
 
-TEXTS = ("red ant", "blue bee", "cat", "red dog", "elk")
 HISTORIES = [[2], [3, 1, 0], [4, 2, 1, 3, 0, 4, 4], [1]]
-SAYS = {"classifier": Say(0.75, 2.0), "yes_no": Say(1.0, 1.5)}
-CANDIDATES = 3
 FP32 = ServingSettings(precision="fp32", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def classifier(bert_folder: Path) -> Classifier:
-    settings = ClassifierSettings(
-        base=str(bert_folder), max_tokens=40, item_tokens=12, precision="fp32"
-    )
-    return Classifier.untrained(TEXTS, settings, seed=2)
-
-
-@pytest.fixture(scope="module")
-def yes_no(llm_folder: Path) -> YesNo:
-    """With updates that change what the base says."""
-    settings = YesNoSettings(
-        base=str(llm_folder),
-        prompt="U:{history}>{candidate}?",
-        yes=("Yes",),
-        no=("No",),
-        max_tokens=80,
-        item_tokens=16,
-        precision="fp32",
-    )
-    teacher = YesNo.untrained(TEXTS, settings, seed=2)
-    torch.manual_seed(8)
-    with torch.no_grad():
-        for parameter in teacher.trainable():
-            parameter.add_(torch.randn_like(parameter) * 0.1)
-    return teacher
 
 
 @pytest.fixture(scope="module")
@@ -69,24 +36,6 @@ def chain(blend: Blend, classifier: Classifier, yes_no: YesNo) -> Refined:
     """The run's own: the classifier first, the causal LM about what then is best."""
     first = Refined(blend, Refiner(classifier, CANDIDATES, SAYS["classifier"]))
     return Refined(first, Refiner(yes_no, CANDIDATES, SAYS["yes_no"]))
-
-
-@pytest.fixture(scope="module")
-def refined_contents(
-    contents: TeacherContents, classifier: Classifier, yes_no: YesNo
-) -> TeacherContents:
-    questions = [((3, 1, 0), (2, 4)), ((1,), (0, 4))]
-    parts = (
-        packed(classifier, CANDIDATES, SAYS["classifier"], TEXTS, questions),
-        packed(yes_no, CANDIDATES, SAYS["yes_no"], TEXTS, questions),
-    )
-    return replace(contents, refiners=parts, texts=TEXTS)
-
-
-@pytest.fixture
-def refined_folder(refined_contents: TeacherContents, tmp_path: Path) -> Path:
-    write_teacher(tmp_path / "t", refined_contents)
-    return tmp_path / "t"
 
 
 def arrays(histories: list[list[int]]) -> list[np.ndarray]:
