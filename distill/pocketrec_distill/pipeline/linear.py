@@ -89,7 +89,8 @@ class LinearModels:
         vectors = np.zeros((self.data.items, width), dtype=np.float32)
         vectors[self.dense, : factors.vectors.shape[1]] = factors.vectors
         known = np.zeros(self.data.items, dtype=np.bool_)
-        known[self.dense] = np.diag(self.gram) > 0
+        # Who was never chosen has a vector too, where texts are listened to.
+        known[self.dense] = np.diag(self._gram(choice)) > 0
         return LinearVectors(vectors, known)
 
     def choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:

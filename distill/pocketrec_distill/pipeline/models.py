@@ -382,4 +382,5 @@ class RunModels:
         """Key of the student, and of all that is made from it."""
         own = ("llm_student",) if self.config.student.preset == LLM else ()
         own_key = self.stage_key("llm", "control", "student", "teacher", "distillation", *own)
-        return {**self.teaching_key, **own_key, "pass": "last that is no worse"}
+        recipe = ("last pass that is no worse", "linear vectors of items that nobody chose")
+        return {**self.teaching_key, **own_key, "recipe": recipe}

@@ -166,6 +166,24 @@ def test_vectors_are_of_items_that_somebody_chose() -> None:
     assert found.vectors[0] @ found.vectors[2] > 0.1 > found.vectors[0] @ found.vectors[3]
 
 
+def test_texts_give_vectors_to_items_that_nobody_chose(told: Dataset) -> None:
+    """The first item is left out of every history: its text says that it is like its group."""
+    kept = [history[history != 0] for history in told.train]
+    data = replace(
+        told,
+        train=kept,
+        train_weights=[np.ones(len(history), np.float32) for history in kept],
+        train_ages=[np.zeros(len(history)) for history in kept],
+    )
+    models = LinearModels(data)
+    deaf = models.vectors(LinearChoice(0.0, regularization=2.0), width=ITEMS)
+    assert not deaf.known[0]
+    found = models.vectors(LinearChoice(0.0, regularization=2.0, text=2.0), width=ITEMS)
+    assert found.known.all()
+    likeness = found.vectors @ found.vectors[0]
+    assert likeness[1:4].min() > 2 * np.abs(likeness[4:]).max()
+
+
 def test_other_ages_are_another_stage() -> None:
     data = in_season()
     later = replace(data, train_ages=[ages / 2 for ages in data.train_ages])
