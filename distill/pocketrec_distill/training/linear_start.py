@@ -20,6 +20,8 @@ from pocketrec_distill.models.student import Student
 
 # What the mean of the history may weigh against its last item, vectors being of unit length.
 GAINS = (2.0, 8.0, 32.0, 128.0)
+# Scores so large are certainty. A few queries that all come true would ask for more without end.
+MAX_SCORE = 100.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def start_as_linear(
     scores = scorer.scores(choices.histories)
     # Scores grow in proportion to the length of vectors.
     (length,) = fit_weights([scores], choices.histories, choices.targets)
-    become(gain, (length or 1.0) / temperature)
+    most = MAX_SCORE / max(float(np.abs(scores).max()), 1e-6)
+    become(gain, min(length or 1.0, most) / temperature)
 
 
 def _spread(vectors: Floats, heard: int) -> Floats:

@@ -1,5 +1,7 @@
 """A new student that starts as a linear model: the same ranking, before a single step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -157,3 +159,18 @@ def test_everything_may_still_learn() -> None:
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert float(parameter.grad.abs().max()) > 0, name
+
+
+def test_a_single_query_that_comes_true_makes_no_vectors_without_end() -> None:
+    """Items nearly alike, one of them sure: likelihood asks for any length, 16 bits do not."""
+    alike = (1 + 1e-3 * RNG.normal(size=VECTORS.shape)).astype(np.float32)
+    history = [HISTORIES[0]]
+    model = student(SHAPES["a block"], None)
+    start_as_linear(model, LinearVectors(alike, ALL), choices(alike), 1.0)
+    leads = SequenceScorer(model, WINDOW).scores(history)[0]
+    leads[HISTORIES[0]] = -np.inf
+    sure = replace(choices(alike), histories=history, targets=np.array([leads.argmax()]))
+    model = student(SHAPES["a block"], None)
+    start_as_linear(model, LinearVectors(alike, ALL), sure, 0.5)
+    scores = SequenceScorer(model, WINDOW).scores(history)
+    assert np.abs(scores).max() == pytest.approx(200, rel=0.05), "certain, over the temperature"
