@@ -9,7 +9,7 @@ import torch
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import decoder_blocks
-from pocketrec_distill.models.base import Scorer
+from pocketrec_distill.models.base import PositionScorer, Scorer
 from pocketrec_distill.models.blend import LogScores
 from pocketrec_distill.models.floors import interaction_counts
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
@@ -26,7 +26,7 @@ from pocketrec_distill.serving.contents import (
 from pocketrec_distill.serving.folder import write_teacher
 from pocketrec_distill.serving.refiners import Question, packed
 from pocketrec_distill.teachers.classifier import Classifier
-from pocketrec_distill.teachers.refine import chain_of
+from pocketrec_distill.teachers.refine import Refiner, chain_of
 from pocketrec_distill.teachers.yes_no import YesNo
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import Catalogue
@@ -68,9 +68,8 @@ def teacher_contents(models: RunModels) -> TeacherContents:
     questions = _questions(models)
     few = [(history, items[:_REFINED_ITEMS]) for history, items in questions]
     refiners = tuple(
-        packed(refiner.teacher, refiner.candidates, refiner.say, models.data.texts, few)
-        for refiner in chain_of(models.refined)
-        if isinstance(refiner.teacher, Classifier | YesNo) and refiner.say.own > 0
+        packed(teacher, refiner.candidates, refiner.say, models.data.texts, few)
+        for refiner, teacher in served_refiners(models.refined)
     )
     return TeacherContents(
         catalogue=_catalogue(models, towers),
@@ -88,6 +87,15 @@ def teacher_contents(models: RunModels) -> TeacherContents:
             "seed": models.seed,
         },
     )
+
+
+def served_refiners(scorer: PositionScorer) -> list[tuple[Refiner, Classifier | YesNo]]:
+    """Of the refiners of a scorer, in order, those that read texts and are believed."""
+    return [
+        (refiner, refiner.teacher)
+        for refiner in chain_of(scorer)
+        if isinstance(refiner.teacher, Classifier | YesNo) and refiner.say.own > 0
+    ]
 
 
 def _towers(models: RunModels, names: tuple[str, ...]) -> dict[str, TowerPart]:

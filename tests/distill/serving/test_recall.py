@@ -39,8 +39,8 @@ def test_the_same_is_asked_once_and_answered_alike() -> None:
         np.testing.assert_array_equal(recalling.candidate_logits(asked, candidates), expected)
     # Other candidates of the same history are another question.
     assert teacher.asked == [([1, 2], [5, 6]), ([2, 1], [5, PADDING]), ([1, 2], [6, 5])]
-    some = contexts([9], [2, 1])
-    rows = np.array([[0, 1], [5, PADDING]], np.int32)
+    some = contexts([2, 1], [9])
+    rows = np.array([[5, PADDING], [0, 1]], np.int32)
     found = recalling.candidate_logits(some, rows)
     np.testing.assert_array_equal(found, Counting().candidate_logits(some, rows))
     assert teacher.asked[3:] == [([9], [0, 1])]

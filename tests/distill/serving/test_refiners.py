@@ -18,7 +18,9 @@ from pocketrec_distill.serving import (
     read_teacher,
     write_teacher,
 )
-from pocketrec_distill.serving.refiners import packed
+from pocketrec_distill.serving.export import served_refiners
+from pocketrec_distill.serving.refiners import logits_of, packed
+from pocketrec_distill.teachers.catalogue import CatalogueTeacher
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.refine import Refined, Refiner, Say
 from pocketrec_distill.teachers.yes_no import YesNo
@@ -90,6 +92,31 @@ def test_it_is_read_as_it_was_written(
         assert "model.safetensors" in part.files
         assert not {part.settings.path, part.settings.base} - {""}
     assert write_teacher(tmp_path / "again", read) == read_teacher(refined_folder)[1]
+
+
+def test_who_is_not_believed_is_not_served(
+    blend: Blend, classifier: Classifier, yes_no: YesNo
+) -> None:
+    table = CatalogueTeacher(blend, ITEMS)
+    first = Refined(blend, Refiner(yes_no, CANDIDATES, Say(1.0, 0.5)))
+    second = Refined(first, Refiner(table, CANDIDATES, Say(1.0, 3.0)))
+    last = Refined(second, Refiner(classifier, CANDIDATES, Say(2.0, 0.0)))
+    assert [teacher for _, teacher in served_refiners(last)] == [yes_no]
+    believed = Refined(second, Refiner(classifier, CANDIDATES, Say(2.0, 0.1)))
+    assert [teacher for _, teacher in served_refiners(believed)] == [yes_no, classifier]
+
+
+def test_golden_scores_are_those_of_float32(classifier: Classifier) -> None:
+    """Whatever the run computed in: a server with or without bfloat16 is held to the same."""
+    question = [((3, 1, 0), (2, 4))]
+    settings = replace(classifier.settings, precision="bf16")
+    rough = Classifier(classifier.model, classifier.tokenizer, TEXTS, settings)
+    golden, exact = (
+        packed(teacher, CANDIDATES, Say(), TEXTS, question).golden[0].scores
+        for teacher in (rough, classifier)
+    )
+    np.testing.assert_array_equal(golden, exact)
+    assert not np.array_equal(logits_of(rough, *question[0]), exact)
 
 
 def test_packing_leaves_the_runs_teacher_as_it_was(yes_no: YesNo) -> None:
