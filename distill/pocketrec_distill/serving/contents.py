@@ -171,24 +171,25 @@ class RefinerPart:
     """A candidate teacher: asked about the best items of what comes before it.
 
     Attributes:
-        kind: "classifier" or "yes_no".
         candidates: Items of one history that it is asked about.
         say: How much it is believed.
-        settings: How it reads texts.
+        settings: How it reads texts; they say which kind it is.
         files: Name -> bytes of a whole model in Hugging Face's layout, safetensors only.
         golden: Its own logits for made-up histories.
     """
 
-    kind: RefinerKind
     candidates: int
     say: Say
     settings: ClassifierSettings | YesNoSettings
     files: Mapping[str, bytes]
     golden: tuple[GoldenScores, ...] = ()
 
+    @property
+    def kind(self) -> RefinerKind:
+        """Its name in a teacher folder."""
+        return "yes_no" if isinstance(self.settings, YesNoSettings) else "classifier"
+
     def __post_init__(self) -> None:
-        if self.kind not in get_args(RefinerKind):
-            raise ConfigError(f"refiner {self.kind!r} cannot be served; there are {RefinerKind}")
         if not 2 <= self.candidates <= MAX_CANDIDATES:
             raise ConfigError(
                 f"{self.kind} is asked about {self.candidates} candidates; give 2 to "

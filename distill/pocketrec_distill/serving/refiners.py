@@ -13,7 +13,7 @@ from pocketrec_distill.config import section_from_mapping
 from pocketrec_distill.errors import SourceError
 from pocketrec_distill.models.base import Floats
 from pocketrec_distill.placement import CPU
-from pocketrec_distill.serving.contents import GoldenScores, RefinerKind, RefinerPart
+from pocketrec_distill.serving.contents import GoldenScores, RefinerPart
 from pocketrec_distill.serving.golden import dump_golden, parse_golden
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.protocol import CandidateTeacher, Context
@@ -52,14 +52,13 @@ def packed(
     Raises:
         ConfigError: Its adapter cannot be merged.
     """
-    kind: RefinerKind = "yes_no" if isinstance(teacher, YesNo) else "classifier"
     with tempfile.TemporaryDirectory(prefix="pocketrec-") as name:
         folder = Path(name)
         teacher.save_whole(folder)
         files = {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.is_file()}
     # Where it lay before is of no use to anybody.
     settings = replace(teacher.settings, path="", base="")
-    part = RefinerPart(kind, candidates, say, settings, files)
+    part = RefinerPart(candidates, say, settings, files)
     exact = opened(part, texts, "fp32", CPU).teacher
     golden = tuple(
         GoldenScores(history, items, logits_of(exact, history, items))
@@ -149,7 +148,6 @@ def decoded(value: object, blobs: Mapping[str, bytes], items: int) -> RefinerPar
     if not all(isinstance(name, str) for name in listed):
         raise BundleFormatError(f"files of {kind} are {listed}")
     return RefinerPart(
-        kind=kind,  # type: ignore[arg-type]  # checked above
         candidates=fields.integer("candidates"),
         say=Say(fields.number("base"), fields.number("own")),
         settings=section_from_mapping(_SETTINGS[kind], fields.mapping("settings"), kind),

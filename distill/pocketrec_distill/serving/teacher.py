@@ -86,7 +86,9 @@ class ServedTeacher:
         self, contents: TeacherContents, fingerprint: str, settings: ServingSettings | None = None
     ) -> None:
         self.settings = settings or ServingSettings()
-        self._contents, self._fingerprint = contents, fingerprint
+        # The files of candidate teachers, once these are open, would be their models once more.
+        self._contents = replace(contents, refiners=(), texts=())
+        self._fingerprint = fingerprint
         self.device = placed_on(self.settings.device)
         self.dtype = compute_dtype(self.settings.precision, self.device)
         self._slots = HistorySlots(self.settings.histories, contents.window, self.settings.window)
@@ -101,6 +103,7 @@ class ServedTeacher:
             self._recalling(opened(part, contents.texts, self.settings.precision, self.device))
             for part in parts
         ]
+        self._refiners_golden = [part.golden for part in parts]
         self.computed_positions = self.reused_positions = 0
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
@@ -139,8 +142,8 @@ class ServedTeacher:
         for golden in self._contents.golden:
             scores = self._blended([golden.history])[0, list(golden.items)]
             _hold(golden, scores, _TOLERANCE[self.dtype])
-        for refiner, part in zip(self._refiners, self._contents.refiners, strict=False):
-            for golden in part.golden:
+        for refiner, recorded in zip(self._refiners, self._refiners_golden, strict=True):
+            for golden in recorded:
                 logits = logits_of(refiner.teacher, golden.history, golden.items)
                 _hold(golden, logits, _TEXT_TOLERANCE[self.dtype])
 
