@@ -24,12 +24,15 @@ class Queries:
         users: Code of each query's user, int64 (queries,).
         histories: Item codes, oldest first, of each query; never empty.
         targets: Item that came next, int64 (queries,); never in the query's own history.
+        following: Items that came in the time asked about and were new, each once, oldest first;
+            the target is the first of them.
         repeats: Held-out events left out because their item stood in the history already.
     """
 
     users: NDArray[np.int64]
     histories: Sequence[History]
     targets: NDArray[np.int64]
+    following: Sequence[History]
     repeats: int
 
     def __len__(self) -> int:
@@ -60,14 +63,15 @@ class Split:
     gap: float = 0.0
 
 
-def _queries(candidates: Sequence[tuple[int, History, int]]) -> Queries:
-    """Queries from (user, history, target), without those whose target was seen before."""
+def _queries(candidates: Sequence[tuple[int, History, History]]) -> Queries:
+    """Queries from (user, history, new items), without those that nothing new came to."""
     asked = [c for c in candidates if len(c[1])]
-    fresh = [c for c in asked if not (c[1] == c[2]).any()]
+    fresh = [c for c in asked if len(c[2])]
     return Queries(
         np.array([user for user, _, _ in fresh], dtype=np.int64),
         [history for _, history, _ in fresh],
-        np.array([target for _, _, target in fresh], dtype=np.int64),
+        np.array([new[0] for _, _, new in fresh], dtype=np.int64),
+        [new for _, _, new in fresh],
         len(asked) - len(fresh),
     )
 
@@ -108,12 +112,12 @@ def _basket_starts(times: NDArray[np.float64]) -> Sequence[int]:
     return starts
 
 
-def _asked(items: History, start: int, opens: int, closes: int) -> tuple[History, int]:
-    """History before `opens`, and the first item up to `closes` that is new; else the first."""
+def _asked(items: History, start: int, opens: int, closes: int) -> tuple[History, History]:
+    """History before `opens`, and the items up to `closes` that are new, each once, in order."""
     history = items[start:opens]
-    during = items[opens:closes].tolist()
     seen = set(history.tolist())
-    return history, next((item for item in during if item not in seen), during[0])
+    during = dict.fromkeys(items[opens:closes].tolist())
+    return history, np.array([item for item in during if item not in seen], dtype=items.dtype)
 
 
 def global_temporal(
@@ -169,8 +173,8 @@ def _events_before(interactions: Interactions, offsets: Places, moment: float) -
 
 def _period(
     items: History, starts: Places, opens: Places, closes: Places
-) -> Iterator[tuple[int, History, int]]:
-    """One candidate per user with events before and in a period: the first new item in it."""
+) -> Iterator[tuple[int, History, History]]:
+    """One candidate per user with events before and in a period: the new items in it."""
     asked = np.flatnonzero((opens > starts) & (closes > opens))
     for user in asked.tolist():
         yield user, *_asked(items, int(starts[user]), int(opens[user]), int(closes[user]))

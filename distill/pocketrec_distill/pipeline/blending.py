@@ -110,11 +110,11 @@ def blend_parts(models: "RunModels") -> dict[str, PositionScorer]:
 
 def blended(models: "RunModels") -> Blend:
     """The parts that a run's settings name, with the weights of a stage."""
-    parts, choices = models.heard, models.choices
+    parts, asked = models.heard, models.asked
 
     def make(folder: Path) -> None:
-        scores = [part.scores(choices.histories) for part in parts.values()]
-        weights = choose_weights(scores, choices.histories, choices.targets)
+        scores = [part.scores(asked.histories) for part in parts.values()]
+        weights = choose_weights(scores, asked.histories, asked.targets)
         (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
     key = models.control_key("llm", "teacher", parts=[*parts], **linear_key(models.data))

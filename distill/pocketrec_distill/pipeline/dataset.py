@@ -21,11 +21,14 @@ class QuerySet:
         histories: Item indices, oldest first, of each query.
         targets: Item that came next, int64 (queries,).
         users: Id of each query's user; empty where nobody asks for it.
+        following: All new items of the time asked about, the target first; empty where nobody asks
+            for them.
     """
 
     histories: Sequence[History]
     targets: NDArray[np.int64]
     users: tuple[str, ...] = ()
+    following: Sequence[History] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -39,8 +42,21 @@ class QuerySet:
     def take(self, rows: NDArray[np.int64]) -> "QuerySet":
         """The queries at these places, in this order."""
         chosen = rows.tolist()
-        users = tuple(self.users[row] for row in chosen) if self.users else ()
-        return QuerySet([self.histories[row] for row in chosen], self.targets[rows], users)
+        return QuerySet(
+            [self.histories[row] for row in chosen],
+            self.targets[rows],
+            tuple(self.users[row] for row in chosen) if self.users else (),
+            [self.following[row] for row in chosen] if self.following else (),
+        )
+
+    def each(self, most: int) -> "QuerySet":
+        """The new items of the time asked about as queries of their own, `most` of one history."""
+        if not self.following:
+            return self
+        counts = [min(most, len(items)) for items in self.following]
+        repeated = self.take(np.repeat(np.arange(len(self)), counts))
+        asked = [items[:count] for items, count in zip(self.following, counts, strict=True)]
+        return replace(repeated, targets=np.concatenate(asked).astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -118,11 +134,13 @@ class Dataset:
         return digest.hexdigest()
 
     @cached_property
-    def fingerprint_of_ages(self) -> str:
-        """SHA-256 of ages and shelf, which linear models alone listen to."""
+    def fingerprint_of_times(self) -> str:
+        """SHA-256 of ages, shelf and all that came in validation's time: the linear model's."""
         digest = hashlib.sha256(np.float64(self.shelf).tobytes())
         for ages in self.train_ages:
             digest.update(np.asarray(ages, dtype="<f4").tobytes())
+        for items in self.validation.following:
+            digest.update(np.asarray((len(items), *items), dtype="<i4").tobytes())
         return digest.hexdigest()
 
 

@@ -30,6 +30,8 @@ TEXT_SHARES = (0.05, 0.15, 0.4)
 FADES = (0.5, 0.12, 0.03)
 # Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
 RANKS = (64, 128, 256, 512)
+# Of all that a user chose in validation's time so many are asked for: who did a lot is one voice.
+MAX_ASKED = 10
 
 NDCG = operator.attrgetter("ndcg")
 
@@ -39,7 +41,7 @@ class LinearChoice:
     """Settings of one linear model and its validation NDCG@10.
 
     Attributes:
-        ndcg: Validation NDCG@10.
+        ndcg: Validation NDCG@10 over all that came in the time asked about (`QuerySet.each`).
         regularization: EASE's.
         decay: Weight of an event over that of the one after it.
         text: Weight of the texts' gram matrix.
@@ -63,7 +65,7 @@ def _plain(tried: Sequence[LinearChoice]) -> LinearChoice:
 
 def linear_key(data: Dataset) -> dict[str, Any]:
     """What decides over the choices, besides what every stage's key holds."""
-    return {"ranks": RANKS, "fades": FADES, "ages": data.fingerprint_of_ages}
+    return {"ranks": RANKS, "fades": FADES, "times": data.fingerprint_of_times, "asked": MAX_ASKED}
 
 
 class LinearModels:
@@ -97,7 +99,8 @@ class LinearModels:
         """The best plain EASE, the best model of all, and all that was tried.
 
         Args:
-            ndcg: Validation NDCG@10 of a scorer.
+            ndcg: Validation NDCG@10 of a scorer; over all that came in the time asked about, since
+                the best of fifty figures of one item each is mostly luck.
         """
         tried = [
             found

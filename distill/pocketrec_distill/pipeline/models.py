@@ -33,7 +33,13 @@ from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_syntheti
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.labelling import Labelled, labelled
-from pocketrec_distill.pipeline.linear import Linear, LinearChoice, LinearModels, linear_key
+from pocketrec_distill.pipeline.linear import (
+    MAX_ASKED,
+    Linear,
+    LinearChoice,
+    LinearModels,
+    linear_key,
+)
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
@@ -78,6 +84,7 @@ class RunModels:
         self.teacher_figures: list[TeacherFigures] = []
         count = min(MAX_CHOICE_QUERIES, max(1, MAX_CHOICE_SCORES // data.items))
         self.choices = data.validation.first(count)
+        self.asked = data.validation.each(MAX_ASKED).first(count)
         self.spread = spread_over(config.run.ray, self.device)
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
@@ -275,8 +282,11 @@ class RunModels:
         """EASE, and the linear model with recency and text that teaches."""
         models = LinearModels(self.data)
 
+        def ndcg(scorer: Scorer) -> float:
+            return float(ndcg_at(evaluate(scorer, self.asked).ranks).mean())
+
         def make(folder: Path) -> None:
-            chosen = models.choose(self.ndcg)
+            chosen = models.choose(ndcg)
             (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
 
         folder = self.run.stage("linear", self.stage_key(**linear_key(self.data)), make)

@@ -23,6 +23,7 @@ from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_
 from pocketrec_distill.data.split import Queries, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.llm.text import TextTemplate, clean_value
+from pocketrec_distill.models.base import History
 from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, aged
 
 # Long prose stays out of the bundle: it feeds the language model, not the screen.
@@ -159,17 +160,22 @@ class _Indexed:
             entities=entities,
             train=[self.places[history] for history in split.train],
             train_weights=split.train_weights,
-            validation=self._queries(split.validation),
+            validation=self._queries(split.validation, split.validation.following),
             test=self._queries(split.test),
             account=account,
             cold=self._cold(),
             train_users=tuple(self.users[user] for user in split.train_users),
         )
 
-    def _queries(self, queries: Queries | ColdQueries) -> QuerySet:
-        histories = [self.places[history] for history in queries.histories]
-        users = tuple(self.users[user] for user in queries.users)
-        return QuerySet(histories, self.places[queries.targets].astype(np.int64), users)
+    def _queries(
+        self, queries: Queries | ColdQueries, following: Sequence[History] = ()
+    ) -> QuerySet:
+        return QuerySet(
+            [self.places[history] for history in queries.histories],
+            self.places[queries.targets].astype(np.int64),
+            tuple(self.users[user] for user in queries.users),
+            [self.places[items] for items in following],
+        )
 
     def _cold(self) -> ColdItems | None:
         if self.asked is None:
