@@ -38,6 +38,14 @@ def told(data: Interactions, queries: Queries) -> dict[str, tuple[str, str]]:
     }
 
 
+def following(data: Interactions, queries: Queries) -> dict[str, str]:
+    """User -> all new items of the time asked about."""
+    return {
+        data.user_ids[user]: "".join(data.item_ids[item] for item in items)
+        for user, items in zip(queries.users, queries.following, strict=True)
+    }
+
+
 def train_of(data: Interactions, split: Split) -> list[str]:
     return ["".join(data.item_ids[code] for code in history) for history in split.train]
 
@@ -80,6 +88,8 @@ def test_leave_one_out_of_baskets_by_hand() -> None:
     assert train_of(data, split) == ["abc", "abcdefg", "ab"]
     assert told(data, split.validation) == {"x": ("abc", "d"), "z": ("ab", "c")}
     assert told(data, split.test) == {"x": ("abcde", "f"), "z": ("abcd", "g")}
+    assert following(data, split.validation) == {"x": "de", "z": "cd"}
+    assert following(data, split.test) == {"x": "fg", "z": "g"}, "z knows a"
     assert (split.validation.repeats, split.test.repeats) == (0, 0)
 
 
@@ -177,6 +187,15 @@ def test_global_temporal_by_hand() -> None:
     assert split.test.repeats == 1  # y met b again and nothing new
 
 
+def test_what_follows_is_all_that_is_new_once_and_in_order() -> None:
+    # Ten events at times 1 to 10: the cuts are 4.6 and 8.2.
+    data = interactions_of(sequence("x", "ab") + sequence("x", "badcdcef", start=3))
+    split = global_temporal(data, validation=0.4, test=0.2)
+    assert told(data, split.validation) == {"x": ("abba", "d")}
+    assert following(data, split.validation) == {"x": "dc"}
+    assert following(data, split.test) == {"x": "ef"}
+
+
 def test_users_who_come_after_the_cut_have_no_history_to_ask_with() -> None:
     # Ten events: the cuts are 6.4 and 8.2.
     data = interactions_of(sequence("x", "abcdefgh") + sequence("new", "ab", start=9))
@@ -227,6 +246,11 @@ def check(data: Interactions, queries: Queries) -> None:
         np.testing.assert_array_equal(history, own[: len(history)])
         assert target not in history
         assert target in own[len(history) :]
+    for history, target, items in zip(
+        queries.histories, queries.targets, queries.following, strict=True
+    ):
+        assert items[0] == target
+        assert len(set(items.tolist()) | set(history.tolist())) == len(items) + len(set(history))
     assert len(set(queries.users.tolist())) == len(queries)
 
 
@@ -242,6 +266,7 @@ def test_leave_one_out_always(rows: list[tuple[str, str, int]]) -> None:
     for queries in (split.validation, split.test):
         assert len(queries) + queries.repeats == asked
     assert sum(map(len, split.train)) == len(data) - 2 * asked
+    assert {len(items) for items in split.validation.following} <= {1}
     for user, history, target in zip(
         split.test.users, split.test.histories, split.test.targets, strict=True
     ):
@@ -275,6 +300,12 @@ def test_global_temporal_always(
                 (data.users == user) & (data.times >= opens) & (data.times < closes)
             ]
             assert target in during
+        for user, history, items in zip(
+            queries.users, queries.histories, queries.following, strict=True
+        ):
+            times = data.times[data.users == user]
+            mine = data.items[data.users == user][(times >= opens) & (times < closes)]
+            assert set(items.tolist()) == set(mine.tolist()) - set(history.tolist())
 
 
 def test_training_events_keep_their_times() -> None:

@@ -189,6 +189,8 @@ def test_other_ages_are_another_stage() -> None:
     later = replace(data, train_ages=[ages / 2 for ages in data.train_ages])
     assert linear.linear_key(data) != linear.linear_key(later)
     assert linear.linear_key(data) != linear.linear_key(replace(data, shelf=0.1))
+    more = replace(data.validation, following=[np.array([2, 3], np.int32)] * 4)
+    assert linear.linear_key(data) != linear.linear_key(replace(data, validation=more))
     assert data.fingerprint == later.fingerprint, "nothing else reads them"
 
 

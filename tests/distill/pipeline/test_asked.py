@@ -1,0 +1,123 @@
+"""What the linear teacher and the blend are chosen by: all that users met, not one item each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.linear import MAX_ASKED
+from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.pipeline.stages import RunDirectory
+
+ITEMS = 30
+
+
+def items(*indices: int) -> np.ndarray:
+    return np.array(indices, dtype=np.int32)
+
+
+QUERIES = QuerySet(
+    [items(0, 1), items(2)],
+    np.array([4, 7], dtype=np.int64),
+    users=("x", "y"),
+    following=[items(4, 5, 6), items(7)],
+)
+
+
+def test_each_item_that_came_is_a_query() -> None:
+    each = QUERIES.each(2)
+    assert [history.tolist() for history in each.histories] == [[0, 1], [0, 1], [2]]
+    assert each.targets.tolist() == [4, 5, 7], "the soonest, two of a history at most"
+    assert each.targets.dtype == np.int64
+    assert each.users == ("x", "x", "y")
+
+
+def test_what_follows_stays_with_its_query() -> None:
+    assert [following.tolist() for following in QUERIES.take(np.array([1])).following] == [[7]]
+    assert QUERIES.take(np.array([1])).each(9).targets.tolist() == [7]
+
+
+def test_targets_alone_are_what_is_asked_for() -> None:
+    alone = replace(QUERIES, following=())
+    assert alone.each(9) is alone
+    assert not alone.take(np.array([1])).following
+
+
+def recent() -> Dataset:
+    """Who chose from one half goes on there; by chance the first of those items is another's."""
+    rng = np.random.default_rng(5)
+    halves = [np.arange(15) + 15 * (user % 2) for user in range(40)]
+    walks = [rng.permutation(half).astype(np.int32) for half in halves]
+    train = [walk[:4] for walk in walks]
+    strange = [items((int(walk[0]) + 15) % ITEMS) for walk in walks]
+    queries = QuerySet(
+        train,
+        np.concatenate(strange).astype(np.int64),
+        following=[np.append(first, walk[4:]) for first, walk in zip(strange, walks, strict=True)],
+    )
+    return Dataset(
+        item_ids=tuple(map(str, range(ITEMS))),
+        columns={},
+        texts=[f"word{item}" for item in range(ITEMS)],
+        train=train,
+        train_weights=[np.ones(4, np.float32)] * len(train),
+        validation=queries,
+        test=queries,
+        account={},
+    )
+
+
+def models_of(data: Dataset, folder: Path) -> RunModels:
+    return RunModels(data, DistillConfig(), RunDirectory(folder, lambda _line: None))
+
+
+def test_the_linear_teacher_is_chosen_by_all_that_came(tmp_path: Path) -> None:
+    models = models_of(recent(), tmp_path)
+    assert len(models.choices) == 40
+    assert len(models.asked) == 40 * MAX_ASKED
+    chosen = models.linear
+    assert chosen.choice.ndcg == evaluate(chosen.teaching, models.asked).ndcg.mean()
+    by_one = models_of(
+        replace(recent(), validation=replace(recent().validation, following=())), tmp_path / "one"
+    )
+    assert len(by_one.asked) == 40
+    figures = [evaluate(m.linear.teaching, models.asked).ndcg.mean() for m in (models, by_one)]
+    assert figures[0] > figures[1], "one strange item each says otherwise than all that came"
+
+
+class Pointing:
+    """Scores 1 for what it foretells of a history, 0 for all else."""
+
+    def __init__(self, histories: Sequence[History], foretold: Sequence[NDArray[np.int64]]) -> None:
+        self.foretold = {tuple(h.tolist()): f for h, f in zip(histories, foretold, strict=True)}
+
+    def scores(self, histories: Sequence[History]) -> Floats:
+        found = np.zeros((len(histories), ITEMS), dtype=np.float32)
+        for row, history in enumerate(histories):
+            found[row, self.foretold[tuple(history.tolist())]] = 1.0
+        return found
+
+    def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
+        raise NotImplementedError
+
+
+def test_the_blend_is_weighted_by_all_that_came(tmp_path: Path) -> None:
+    """What foretells the strange item, and much that never comes, yields to what foretells nine."""
+    models = models_of(recent(), tmp_path)
+    queries = models.choices
+    halves = [np.arange(15) + items[0] // 15 * 15 for items in queries.following]
+    strange = Pointing(queries.histories, halves)
+    usual = Pointing(queries.histories, [items[1:] for items in queries.following])
+    vars(models)["blend_parts"] = {"teacher": strange, "linear": usual}
+    weights = dict(zip(models.heard, models.blend.weights, strict=True))
+    assert weights["linear"] > weights["teacher"]
+    by_one = models_of(replace(recent(), validation=replace(queries, following=())), tmp_path / "1")
+    vars(by_one)["blend_parts"] = {"teacher": strange, "linear": usual}
+    weights = dict(zip(by_one.heard, by_one.blend.weights, strict=True))
+    assert weights["teacher"] > weights["linear"]
