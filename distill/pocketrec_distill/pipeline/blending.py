@@ -20,6 +20,7 @@ from pocketrec_distill.models.base import (
     History,
     PositionScorer,
     Remembering,
+    Scorer,
     SequenceScorer,
 )
 from pocketrec_distill.models.blend import Blend, LogScores, fit_weights, score_floor
@@ -113,7 +114,7 @@ def blended(models: "RunModels") -> Blend:
     parts, asked = models.heard, models.asked
 
     def make(folder: Path) -> None:
-        scores = [part.scores(asked.histories) for part in parts.values()]
+        scores = [_scored(part, asked.histories) for part in parts.values()]
         weights = choose_weights(scores, asked.histories, asked.targets)
         (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
@@ -121,3 +122,14 @@ def blended(models: "RunModels") -> Blend:
     folder = models.run.stage("blend", key, make)
     weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
     return Blend(tuple(parts.values()), tuple(weights))
+
+
+def _scored(part: Scorer, histories: Sequence[History]) -> Floats:
+    """Scores of all histories; one that stands beside itself is read once."""
+    first = [
+        place
+        for place, history in enumerate(histories)
+        if place == 0 or history is not histories[place - 1]
+    ]
+    repeats = np.diff([*first, len(histories)])
+    return np.repeat(part.scores([histories[place] for place in first]), repeats, axis=0)

@@ -92,12 +92,14 @@ def test_the_linear_teacher_is_chosen_by_all_that_came(tmp_path: Path) -> None:
 
 
 class Pointing:
-    """Scores 1 for what it foretells of a history, 0 for all else."""
+    """Scores 1 for what it foretells of a history, 0 for all else; counts what it is asked."""
 
     def __init__(self, histories: Sequence[History], foretold: Sequence[NDArray[np.int64]]) -> None:
+        self.read = 0
         self.foretold = {tuple(h.tolist()): f for h, f in zip(histories, foretold, strict=True)}
 
     def scores(self, histories: Sequence[History]) -> Floats:
+        self.read += len(histories)
         found = np.zeros((len(histories), ITEMS), dtype=np.float32)
         for row, history in enumerate(histories):
             found[row, self.foretold[tuple(history.tolist())]] = 1.0
@@ -117,6 +119,7 @@ def test_the_blend_is_weighted_by_all_that_came(tmp_path: Path) -> None:
     vars(models)["blend_parts"] = {"teacher": strange, "linear": usual}
     weights = dict(zip(models.heard, models.blend.weights, strict=True))
     assert weights["linear"] > weights["teacher"]
+    assert usual.read == len(queries), "a history that is asked about ten times is read once"
     by_one = models_of(replace(recent(), validation=replace(queries, following=())), tmp_path / "1")
     vars(by_one)["blend_parts"] = {"teacher": strange, "linear": usual}
     weights = dict(zip(by_one.heard, by_one.blend.weights, strict=True))
