@@ -1,6 +1,7 @@
 """Which linear models a run blends and fears: by validation.
 
-Regularisation, recency, season, text and rank of the one that teaches; the floor has the first.
+Regularisation, recency, season, users' shares, text and rank of the one that teaches; the floor
+has the first.
 """
 
 import functools
@@ -28,6 +29,8 @@ DECAY = (0.8, 0.9, 0.95)
 TEXT_SHARES = (0.05, 0.15, 0.4)
 # Half-lives of events, as shares of the time that training spans: what is in season counts more.
 FADES = (0.5, 0.12, 0.03)
+# From every event counting alike (0) to every user (1): who buys for a shop is no thousand users.
+EVEN = (0.5, 1.0)
 # Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
 RANKS = (64, 128, 256, 512)
 # Of all that a user chose in validation's time so many are asked for: who did a lot is one voice.
@@ -48,6 +51,8 @@ class LinearChoice:
         rank: Leading directions kept, see `models.low_rank`; 0 keeps all.
         fade: Age at which an event counts half, as a share of the time that training spans; 0
             lets all count alike.
+        even: An event of a history of n items weighs n to the power of -`even` / 2; 0 lets all
+            events count alike, 1 all users.
     """
 
     ndcg: float
@@ -56,6 +61,7 @@ class LinearChoice:
     text: float = 0.0
     rank: int = 0
     fade: float = 0.0
+    even: float = 0.0
 
 
 def _plain(tried: Sequence[LinearChoice]) -> LinearChoice:
@@ -65,7 +71,13 @@ def _plain(tried: Sequence[LinearChoice]) -> LinearChoice:
 
 def linear_key(data: Dataset) -> dict[str, Any]:
     """What decides over the choices, besides what every stage's key holds."""
-    return {"ranks": RANKS, "fades": FADES, "times": data.fingerprint_of_times, "asked": MAX_ASKED}
+    return {
+        "ranks": RANKS,
+        "fades": FADES,
+        "even": EVEN,
+        "times": data.fingerprint_of_times,
+        "asked": MAX_ASKED,
+    }
 
 
 class LinearModels:
@@ -116,6 +128,7 @@ class LinearModels:
             tried += self._tried(ndcg, LinearChoice(0.0, last))
         plain = _plain(tried)
         tried += self._faded(ndcg, max(tried, key=NDCG))
+        tried += self._evened(ndcg, max(tried, key=NDCG))
         best = max(tried, key=NDCG)
         for share in TEXT_SHARES:
             tried += self._tried(ndcg, replace(best, text=share * best.regularization))
@@ -162,6 +175,15 @@ class LinearModels:
         more = replace(best, fade=fade, regularization=GROWTH * best.regularization)
         return [*tried, *self._tried(ndcg, more)]
 
+    def _evened(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
+        """The best model with long histories counting less; more regularisation where that pays."""
+        tried = [found for even in EVEN for found in self._tried(ndcg, replace(best, even=even))]
+        evened = max(tried, key=NDCG)
+        if evened.ndcg <= best.ndcg:
+            return tried
+        more = replace(evened, regularization=GROWTH * evened.regularization)
+        return [*tried, *self._tried(ndcg, more)]
+
     def _truncated(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
         """The best model with fewer directions, one eigendecomposition for all."""
         if not self.ranks:
@@ -186,17 +208,24 @@ class LinearModels:
         return ease(gram, self.dense, self.data.items, choice.regularization, choice.decay)
 
     def _gram(self, choice: LinearChoice, since: float = 0.0) -> NDArray[np.float32]:
-        gram = self._faded_gram(choice.fade, since) if choice.fade or since else self.gram
+        plain = not (choice.fade or choice.even or since)
+        gram = self.gram if plain else self._weighted_gram(choice, since)
         return gram + np.float32(choice.text) * self._text_gram if choice.text else gram
 
-    def _faded_gram(self, fade: float, since: float) -> NDArray[np.float32]:
-        """Behaviour with old events counting less, in all as much as without."""
-        half_lives = 1 / np.float32(fade) if fade else np.float32(0)
-        weights = [
-            np.where(ages >= since, np.float32(0.5) ** ((ages - np.float32(since)) * half_lives), 0)
-            for ages in self.data.train_ages
-        ]
-        gram, _ = gram_matrix(self.data.train, self.data.items, weights)
+    def _weighted_gram(self, choice: LinearChoice, since: float) -> NDArray[np.float32]:
+        """Behaviour with old events and long histories counting less, in all as much as without."""
+        train = self.data.train
+        weights = [np.float32(len(history)) ** np.float32(-choice.even / 2) for history in train]
+        ages = self.data.train_ages or [np.zeros(len(history), np.float32) for history in train]
+        half_lives = 1 / np.float32(choice.fade) if choice.fade else np.float32(0)
+        gram, _ = gram_matrix(
+            train,
+            self.data.items,
+            [
+                np.where(age >= since, weight * 0.5 ** ((age - np.float32(since)) * half_lives), 0)
+                for weight, age in zip(weights, ages, strict=True)
+            ],
+        )
         gram *= np.trace(self.gram) / max(np.trace(gram), np.float32(1e-12))
         return gram
 

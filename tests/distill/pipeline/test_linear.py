@@ -137,6 +137,47 @@ def test_a_faded_model_by_the_closed_form() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_an_even_model_by_the_closed_form() -> None:
+    """With `even` 1 every user counts as much as another, however long the history is."""
+    data = dataset([f"word{item}" for item in range(ITEMS)])
+    train = [*data.train, np.arange(16, dtype=np.int32)]
+    data = replace(data, train=train, train_weights=[np.ones(len(h), np.float32) for h in train])
+    seen = np.zeros((len(train), ITEMS))
+    for row, history in enumerate(train):
+        seen[row, history] = len(history) ** -0.5
+    gram = seen.T @ seen
+    assert np.trace(gram) == pytest.approx(len(train))
+    gram *= sum(map(len, train)) / np.trace(gram)
+    inverse = np.linalg.inv(gram + 2 * np.eye(ITEMS))
+    expected = -inverse / np.diag(inverse)[None, :]
+    np.fill_diagonal(expected, 0)
+    found = LinearModels(data).model(LinearChoice(0.0, regularization=2.0, even=1.0)).weights
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_long_histories_count_less_where_that_ranks_better(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shops have items 0 and 2 and ten others; a third as many users have 0 and 1 alone."""
+    monkeypatch.setattr(linear, "REGULARIZATION", (100.0,))
+    data = dataset([f"word{item}" for item in range(ITEMS)])
+    rng = np.random.default_rng(3)
+    shops = [np.append([0, 2], rng.permutation(np.arange(3, ITEMS))[:10]) for _ in range(12)]
+    train = [*(shop.astype(np.int32) for shop in shops), *[np.array([0, 1], np.int32)] * 4]
+    queries = QuerySet([np.array([0], np.int32)] * 4, np.array([1] * 4))
+    data = replace(
+        data,
+        train=train,
+        train_weights=[np.ones(len(history), np.float32) for history in train],
+        validation=queries,
+        test=queries,
+    )
+    chosen = LinearModels(data).choose(lambda scorer: ndcg_of(data, scorer))
+    assert chosen["linear"]["even"] > 0
+    assert chosen["linear"]["ndcg"] > chosen["ease"]["ndcg"]
+    assert chosen["ease"]["even"] == 0, "the floor is EASE as published"
+
+
 def test_a_season_that_is_over_before_the_test_is_not_taken() -> None:
     """Without the events of the last tenth of the time nobody has chosen item 2."""
     data = replace(in_season(), shelf=0.1)
