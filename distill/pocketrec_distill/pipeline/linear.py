@@ -128,7 +128,6 @@ class LinearModels:
             tried += self._tried(ndcg, LinearChoice(0.0, last))
         plain = _plain(tried)
         tried += self._faded(ndcg, max(tried, key=NDCG))
-        tried += self._evened(ndcg, max(tried, key=NDCG))
         best = max(tried, key=NDCG)
         for share in TEXT_SHARES:
             tried += self._tried(ndcg, replace(best, text=share * best.regularization))
@@ -138,6 +137,7 @@ class LinearModels:
             more = 2 * with_text.regularization
             tried += self._tried(ndcg, replace(with_text, regularization=more))
         tried += self._truncated(ndcg, max(tried, key=NDCG))
+        tried += self._evened(ndcg, max(tried, key=NDCG))
         best = max(tried, key=NDCG)
         return {
             "ease": asdict(plain),
@@ -176,13 +176,18 @@ class LinearModels:
         return [*tried, *self._tried(ndcg, more)]
 
     def _evened(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
-        """The best model with long histories counting less; more regularisation where that pays."""
-        tried = [found for even in EVEN for found in self._tried(ndcg, replace(best, even=even))]
-        evened = max(tried, key=NDCG)
-        if evened.ndcg <= best.ndcg:
-            return tried
-        more = replace(evened, regularization=GROWTH * evened.regularization)
-        return [*tried, *self._tried(ndcg, more)]
+        """The best model with long histories counting less, also with more regularisation."""
+        evened = [
+            replace(
+                best,
+                even=even,
+                regularization=growth * best.regularization,
+                text=growth * best.text,
+            )
+            for even in EVEN
+            for growth in (1.0, GROWTH)
+        ]
+        return [replace(choice, ndcg=ndcg(self.model(choice))) for choice in evened]
 
     def _truncated(self, ndcg: Callable[[Scorer], float], best: LinearChoice) -> list[LinearChoice]:
         """The best model with fewer directions, one eigendecomposition for all."""
