@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.llm import BaseLlm, pooled_states
 from pocketrec_distill.llm.base import compute_dtype
@@ -106,7 +105,7 @@ class RunModels:
 
     def gains(self, scorer: Scorer) -> NDArray[np.float64]:
         """NDCG@10 of each validation query kept for choices, float64 (queries,)."""
-        return ndcg_at(evaluate(scorer, self.choices).ranks)
+        return evaluate(scorer, self.choices).ndcg
 
     def ndcg(self, scorer: Scorer) -> float:
         """Validation NDCG@10 on the queries kept for choices."""
@@ -283,7 +282,7 @@ class RunModels:
         models = LinearModels(self.data)
 
         def ndcg(scorer: Scorer) -> float:
-            return float(ndcg_at(evaluate(scorer, self.asked).ranks).mean())
+            return float(evaluate(scorer, self.asked).ndcg.mean())
 
         def make(folder: Path) -> None:
             chosen = models.choose(ndcg)

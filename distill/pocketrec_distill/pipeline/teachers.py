@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.llm.base import model_fingerprint
 from pocketrec_distill.models.base import PositionScorer, SequenceScorer
@@ -182,7 +181,7 @@ def _fitted(refined: Refined, kind: str, queries: QuerySet) -> TeacherFigures:
     say = fit_say(scores, candidates, logits, fit.targets)
     asked = candidates >= 0
     before, after = (
-        float(ndcg_at(evaluate(scorer, measured).ranks).mean())
+        float(evaluate(scorer, measured).ndcg.mean())
         for scorer in (refined.base, refined.believing(say))
     )
     known = float((asked & ~np.isnan(logits)).sum() / max(1, asked.sum()))
