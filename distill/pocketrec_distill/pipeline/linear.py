@@ -18,6 +18,7 @@ from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.low_rank import LinearFactors, leading_factors, truncated
 from pocketrec_distill.models.tfidf import text_cosines
 from pocketrec_distill.pipeline.dataset import Dataset
+from pocketrec_distill.progress import progress
 from pocketrec_distill.training.linear_start import LinearVectors
 from pocketrec_distill.training.synthetic import Neighbours
 
@@ -114,6 +115,15 @@ class LinearModels:
             ndcg: Validation NDCG@10 of a scorer; over all that came in the time asked about, since
                 the best of fifty figures of one item each is mostly luck.
         """
+        with progress(label="linear", unit="model") as bar:
+
+            def measured(scorer: Scorer) -> float:
+                bar.update()
+                return ndcg(scorer)
+
+            return self._choose(measured)
+
+    def _choose(self, ndcg: Callable[[Scorer], float]) -> dict[str, Any]:
         tried = [
             found
             for regularization in REGULARIZATION
