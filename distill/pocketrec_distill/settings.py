@@ -58,6 +58,9 @@ class RunSettings:
         split: "leave-one-out" or "temporal".
         cold_share: Share of the items whose events are all held out, to measure how their text
             alone ranks them; they stay outside the catalogue. 0 holds out none.
+        refit: Whether the bundle, and the teacher of `--teacher-out`, are made once more from every
+            event, those that measure it too, with all that validation chose. The report's figures
+            are of the run that held events out. Takes about as long again.
         license: Licence text written into the bundle; the catalogue and the base LLM decide it.
         ray: Ray workers that encode the catalogue and label for the student; 0 does it in this
             process. The results are the same; needs the extra ray.
@@ -70,6 +73,7 @@ class RunSettings:
     precision: str = "auto"
     split: str = "leave-one-out"
     cold_share: float = 0.0
+    refit: bool = False
     license: str = "unspecified"
     ray: int = 0
 
@@ -86,6 +90,11 @@ class RunSettings:
         _precision("run", self.precision)
         if not 0 <= self.cold_share <= 0.5:
             raise ConfigError(f"[run] cold_share is {self.cold_share}; give 0 to 0.5, such as 0.1")
+        if self.refit and self.cold_share:
+            raise ConfigError(
+                f"[run] refit takes every event, cold_share {self.cold_share} holds some out for "
+                "good; measure with the one, then ship with the other"
+            )
         if self.split not in ("leave-one-out", "temporal"):
             raise ConfigError(f"[run] split is {self.split!r}; choose leave-one-out or temporal")
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import History
+from pocketrec_distill.models.floors import interaction_counts
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Dataset:
         train_ages: How long before the last training event each was, as a share of the time from
             first to last, float32, in the shape of `train`; empty where events have no times.
         shelf: How much later than validation the test is, as a share of the same time.
+        whole: The same with every event in `train`, for `[run] refit`; None where nobody asks.
     """
 
     item_ids: tuple[str, ...]
@@ -108,11 +110,22 @@ class Dataset:
     train_users: tuple[str, ...] = ()
     train_ages: Sequence[NDArray[np.float32]] = ()
     shelf: float = 0.0
+    whole: "Dataset | None" = None
 
     @property
     def items(self) -> int:
         """Number of catalogue items."""
         return len(self.item_ids)
+
+    @property
+    def events(self) -> int:
+        """Number of training events."""
+        return sum(map(len, self.train))
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Training events of each item, int64 (items,)."""
+        return interaction_counts(self.train, self.items)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from pocketrec_distill.config import DistillConfig
@@ -18,7 +17,7 @@ from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
-from pocketrec_distill.models.floors import Popularity, co_occurrence, interaction_counts
+from pocketrec_distill.models.floors import Popularity, co_occurrence
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
 from pocketrec_distill.pipeline.gate import closing_gate, gated_path
@@ -32,6 +31,7 @@ from pocketrec_distill.pipeline.measure import (
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
 from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_distill.pipeline.refit import Refitted, refitted
 from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
@@ -96,20 +96,24 @@ def distill(
         data = prepare(interactions, items, config, tell)
         run = RunDirectory(root, tell, follows=not group.leads)
         models = RunModels(data, config, run)
+        final = Refitted(models) if config.run.refit else models
         if group.size > 1:
             # Made first, so that no process waits for another while it does something else.
-            _ = models.teacher
+            _ = models.teacher, final.teacher
         if not group.leads:
             return {}
-        _export_teacher(models, teacher_out, say)
+        _export_teacher(final, teacher_out, say)
         shipping = Shipping(models)
         variants = shipping.variants()
-        contents = shipping.shipped(next(v for v in variants if v.shipped))
+        variant = next(v for v in variants if v.shipped)
+        contents = shipping.shipped(variant)
         with run.timed("evaluate"):
             contents, metrics, deferral = _with_policy(models, contents)
             cold = _cold(data, contents)
         gate = closing_gate(metrics["test"], config.gate, say)
         out = gated_path(out, gate)
+        if isinstance(final, Refitted) and not gate.blocks:
+            contents = refitted(final, variant, contents)
         with run.timed("bundle"):
             size_bytes = _written(out, contents, metrics, config, gate)
         return {
@@ -119,16 +123,12 @@ def distill(
             "comparisons": comparisons(metrics["test"]),
             "gate": {**gate.as_dict(), "bundle": out.name},
             "deferral": deferral,
-            "parameters": _parameters(models),
             "bundle_bytes": size_bytes,
             "latency_ms": _latency(models, Engine.open(out), shipping),
-            "seconds": run.seconds,
-            "peak_memory_bytes": run.peak_memory,
-            "test_by_item": by_item(
-                metrics["test"], data.test.targets, interaction_counts(data.train, data.items)
-            ),
+            "test_by_item": by_item(metrics["test"], data.test.targets, data.counts),
             **cold,
             **_details(models, shipping, variants),
+            **contents.provenance,
         }
 
 
@@ -155,7 +155,6 @@ def _export_teacher(models: RunModels, out: Path | None, say: Callable[[str], No
 def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
     """Every model on test and validation, and what the blend believes of validation queries."""
     data, window = models.data, models.window
-    counts = interaction_counts(data.train, data.items)
     parts = models.blend_parts
     beliefs = Beliefs(models.blend)
     scorers: dict[str, Scorer] = {
@@ -167,7 +166,7 @@ def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
         "sasrec": SequenceScorer(models.sasrec, window),
         "ease": models.linear.ease,
         "itemitem": co_occurrence(data.train, data.items),
-        "popularity": Popularity(counts),
+        "popularity": Popularity(data.counts),
     }
     test = evaluate_all(scorers, data.test)
     beliefs.forget()
@@ -204,7 +203,12 @@ def _written(
             "gate": gate.status,
             **measured,
         },
-        provenance={"pocketrec": VERSION, "base_llm": base, "seed": config.run.seed},
+        provenance={
+            "pocketrec": VERSION,
+            "base_llm": base,
+            "seed": config.run.seed,
+            **contents.provenance,
+        },
     )
     return write_bundle(out, contents).size_bytes
 
@@ -232,17 +236,19 @@ def _latency(models: RunModels, engine: Engine, shipping: Shipping) -> dict[str,
 def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> dict[str, Any]:
     """What the report says beyond its fixed keys."""
     data = models.data
-    lengths = [len(history) for history in data.train]
     return {
         "data": {
             "split": models.config.run.split,
             "items": data.items,
             "training_users": len(data.train),
-            "training_events": int(np.sum(lengths)),
+            "training_events": data.events,
             "cleaning": dict(data.account),
         },
         "blend": dict(zip(models.heard, models.blend.weights, strict=True)),
         "label_temperature": models.labelled.temperature,
+        "parameters": _parameters(models),
+        "seconds": models.run.seconds,
+        "peak_memory_bytes": models.run.peak_memory,
         "teachers": teacher_figures(models),
         "quantization": [asdict(variant) for variant in variants],
         "parity": {f"{v.tower} tower, {v.rows} rows": v.parity for v in variants},

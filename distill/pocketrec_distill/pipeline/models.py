@@ -59,7 +59,7 @@ from pocketrec_distill.spread import spread_over
 from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings
 from pocketrec_distill.training.linear_start import Choices, start_as_linear
-from pocketrec_distill.training.loop import fit
+from pocketrec_distill.training.loop import Epoch, fit
 from pocketrec_distill.training.objective import Labels
 from pocketrec_distill.training.synthetic import RECIPE
 
@@ -79,7 +79,7 @@ class RunModels:
         self.data, self.config, self.run = data, config, run
         self.window = config.run.window
         self.device = placed_on(config.run.device)
-        self.curves: dict[str, list[dict[str, float]]] = {}
+        self.curves: dict[str, list[dict[str, Any]]] = {}
         self.teacher_figures: list[TeacherFigures] = []
         count = min(MAX_CHOICE_QUERIES, max(1, MAX_CHOICE_SCORES // data.items))
         self.choices = data.validation.first(count)
@@ -155,6 +155,26 @@ class RunModels:
         neighbours = self.linear.neighbours()
         return with_synthetic(self.corpus, neighbours, positions, self.window, self.seed)
 
+    def fit(
+        self,
+        name: str,
+        model: SequenceModel,
+        corpus: Corpus,
+        settings: TrainSettings,
+        labels: Labels | None,
+        batch: int = 128,
+    ) -> list[Epoch]:
+        """Train a model on a corpus; validation says which pass is kept."""
+        return fit(
+            model,
+            corpus.sequences,
+            lambda m: self.gains(SequenceScorer(m, self.window, batch)),
+            replace(settings, dtype=self.dtype),
+            weights=corpus.weights,
+            labels=labels,
+            name=name,
+        )
+
     def _trained(
         self,
         name: str,
@@ -177,15 +197,7 @@ class RunModels:
             nonlocal made
             if start is not None:
                 start(model)
-            curve = fit(
-                model,
-                corpus.sequences,
-                lambda m: self.gains(SequenceScorer(m, self.window, batch)),
-                replace(settings, dtype=self.dtype),
-                weights=corpus.weights,
-                labels=labels,
-                name=name,
-            )
+            curve = self.fit(name, model, corpus, settings, labels, batch)
             model.save(folder)
             rows = [epoch.as_dict() for epoch in curve]
             (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
@@ -355,23 +367,16 @@ class RunModels:
 
     def tune(self, student: AnyStudent, epochs: int, rate: float) -> None:
         """Train on for some epochs, as the student was trained, at a share of its step size."""
-        settings, corpus = self.config.student, self.distillation_corpus
-        training = distillation_training(settings, self.config.distillation, self.seed)
-        fit(
-            student.to(self.device),
-            corpus.sequences,
-            lambda m: self.gains(SequenceScorer(m, self.window)),
-            replace(
-                training,
-                epochs=epochs,
-                patience=epochs,
-                learning_rate=rate * training.learning_rate,
-                dtype=self.dtype,
-            ),
-            weights=corpus.weights,
-            labels=self.labelled.labels,
-            name="fine-tune",
+        training = distillation_training(self.config.student, self.config.distillation, self.seed)
+        training = replace(
+            training,
+            epochs=epochs,
+            patience=epochs,
+            learning_rate=rate * training.learning_rate,
         )
+        student.to(self.device)
+        labels = self.labelled.labels
+        self.fit("fine-tune", student, self.distillation_corpus, training, labels)
         student.to(CPU)
 
     def _llm_student(self, training: TrainSettings) -> LlmStudent:

@@ -1,6 +1,7 @@
 """The first stage: tables read, cleaned, split, and items turned into text."""
 
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pocketrec_distill.data.cold import ColdQueries, hold_out_items
 from pocketrec_distill.data.formats import Published
 from pocketrec_distill.data.inputs import catalogue_of, read_inputs
 from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
-from pocketrec_distill.data.split import Queries, shared_times
+from pocketrec_distill.data.split import Queries, all_of, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.llm.text import TextTemplate, clean_value
 from pocketrec_distill.models.base import History
@@ -64,11 +65,22 @@ def prepare(
     if knowledge is not None:
         account.note(str(knowledge))
     say(str(account))
-    dataset = indexed.dataset(split, account.as_dict(), knowledge)
-    if split.train and not inputs.timeless:
-        dataset = aged(dataset, split.train_times, split.gap)
+    told = account.as_dict()
+    dataset = _timed(indexed.dataset(split, told, knowledge), split, inputs)
     _check_enough(dataset)
-    return dataset
+    if not config.run.refit:
+        return dataset
+    everything = all_of(cleaned)
+    whole = _timed(indexed.dataset(everything, dict(told), knowledge), everything, inputs)
+    asked_as_before = replace(whole, validation=dataset.validation, test=dataset.test)
+    return replace(dataset, whole=asked_as_before)
+
+
+def _timed(dataset: Dataset, split: Split, inputs: Published) -> Dataset:
+    """The data with the ages of its events, where these have times."""
+    if inputs.timeless or not split.train:
+        return dataset
+    return aged(dataset, split.train_times, split.gap)
 
 
 def _knowledge(

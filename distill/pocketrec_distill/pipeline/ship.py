@@ -21,7 +21,6 @@ from pocketrec_distill.export import (
 from pocketrec_distill.export.gguf import Precision as GgufPrecision
 from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import SequenceScorer
-from pocketrec_distill.models.floors import interaction_counts
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
 from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
@@ -104,7 +103,7 @@ class Shipping:
         """The student as bundle contents, not yet calibrated and without golden queries."""
         student, settings = self.made(variant), self.models.config
         shape = student.shape
-        counts = interaction_counts(self.data.train, self.data.items)
+        counts = self.data.counts
         stored, scales = stored_rows(student, variant.rows, self.models)
         catalogue = Catalogue(
             ids=self.data.item_ids,

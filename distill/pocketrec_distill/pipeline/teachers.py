@@ -137,19 +137,12 @@ def _fingerprint(name: str) -> str:
 
 def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> PositionScorer:
     """`base` refined by one teacher, as a stage that fits how much the teacher is believed."""
-    settings = models.config.teachers
-    each = settings.positions / max(1, len(models.corpus.sequences))
-    refined = Refined(
-        base,
-        Refiner(_MAKERS[kind](models), settings.candidates),
-        users=_users(models),
-        newest=max(1, int(each)),
-        share=min(1.0, each),
-    )
+    refined = _refinable(models, base, kind)
     key = {**models.teaching_key, "kind": kind}
 
     def make(folder: Path) -> None:
-        figures = _fitted(refined, kind, models.choices.first(settings.queries))
+        queries = models.choices.first(models.config.teachers.queries)
+        figures = _fitted(refined, kind, queries)
         (folder / "say.json").write_text(json.dumps(asdict(figures)) + "\n", encoding="utf-8")
 
     folder = models.run.stage(f"refine-{kind}", key, make)
@@ -160,6 +153,28 @@ def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> Positio
         f"with it ({figures.queries} queries); it knows {figures.known:.0%} of what it is asked"
     )
     return refined.believing(Say(figures.base, figures.own))
+
+
+def refined_as(
+    models: "RunModels", blend: PositionScorer, figures: Sequence[TeacherFigures]
+) -> PositionScorer:
+    """The blend, refined by each candidate teacher as far as it was believed before."""
+    for found in figures:
+        blend = _refinable(models, blend, found.kind).believing(Say(found.base, found.own))
+    return blend
+
+
+def _refinable(models: "RunModels", base: PositionScorer, kind: str) -> Refined:
+    """`base` and a teacher that is asked about its best candidates, not yet believed."""
+    settings = models.config.teachers
+    each = settings.positions / max(1, len(models.corpus.sequences))
+    return Refined(
+        base,
+        Refiner(_MAKERS[kind](models), settings.candidates),
+        users=_users(models),
+        newest=max(1, int(each)),
+        share=min(1.0, each),
+    )
 
 
 def _fitted(refined: Refined, kind: str, queries: QuerySet) -> TeacherFigures:

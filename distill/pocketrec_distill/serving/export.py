@@ -11,7 +11,6 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import decoder_blocks
 from pocketrec_distill.models.base import PositionScorer, Scorer
 from pocketrec_distill.models.blend import LogScores
-from pocketrec_distill.models.floors import interaction_counts
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
@@ -136,7 +135,7 @@ def _floor(models: RunModels, name: str) -> float:
 
 def _catalogue(models: RunModels, towers: Mapping[str, TowerPart]) -> Catalogue:
     data = models.data
-    counts = interaction_counts(data.train, data.items)
+    counts = data.counts
     first = next(iter(towers.values()), None)
     rows = (
         np.zeros((data.items, 1), np.float32) if first is None else first.tensors["items"].numpy()

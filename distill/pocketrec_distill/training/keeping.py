@@ -20,10 +20,12 @@ class Kept:
 
     Attributes:
         distilled: Whether a teacher's labels are learned.
+        last: Whether nothing is measured, and every pass is taken.
         epoch: The pass that is kept, from 1; 0 before the first.
     """
 
     distilled: bool
+    last: bool = False
     epoch: int = 0
     _best: NDArray[np.float64] = field(default_factory=lambda: np.full(1, -1.0))
 
@@ -35,7 +37,7 @@ class Kept:
             gains: Its validation NDCG@10 of each query, or their mean alone, float64 (queries,).
         """
         lost = float(self._best.mean() - gains.mean())
-        better = lost < 0
+        better = lost < 0 or self.last
         near = self.distilled and len(gains) > 1 and lost <= paired_error(self._best, gains)
         if better:
             self._best = gains

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,13 +31,21 @@ MAX_STEP_SCORES = 40_000_000
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the data: number from 1, mean training loss, validation NDCG@10."""
+    """One pass over the data.
+
+    Attributes:
+        epoch: Its number, from 1.
+        loss: Mean training loss.
+        ndcg: Validation NDCG@10; 0 where nothing is validated.
+        kept: Whether the model was left as it was after this pass.
+    """
 
     epoch: int
     loss: float
     ndcg: float
+    kept: bool = False
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, Any]:
         """The form that stands in reports."""
         return asdict(self)
 
@@ -123,19 +132,20 @@ def affordable_batch(batch: int, length: int, columns: int) -> int:
 def fit(
     model: SequenceModel,
     sequences: Sequence[History],
-    validate: Callable[[SequenceModel], NDArray[np.float64] | float],
+    validate: Callable[[SequenceModel], NDArray[np.float64] | float] | None,
     settings: TrainSettings,
     *,
     weights: Sequence[NDArray[np.float32]] | None = None,
     labels: Labels | None = None,
     name: str = "train",
 ) -> list[Epoch]:
-    """Train `model` in place and leave it at the pass that `Kept` says.
+    """Train `model` in place and leave it at the pass that `Kept` says, or at the last one.
 
     Args:
         model: The model; its trainable parameters are changed.
         sequences: Training sequences, from `training_windows`.
-        validate: Validation NDCG@10 of the model as it stands: of every query, or their mean.
+        validate: Validation NDCG@10 of the model as it stands: of every query, or their mean. None
+            makes all passes, and keeps the last.
         settings: See `TrainSettings`.
         weights: Weight of each event, in the shape of `sequences`; None weighs all alike. An event
             counts with its weight where it is the target of the hard-label loss.
@@ -167,7 +177,8 @@ def fit(
     examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
-    kept, kept_state = Kept(distilled=labels is not None), _trained_state(model)
+    kept = Kept(distilled=labels is not None, last=validate is None)
+    kept_state = _trained_state(model)
     for epoch in range(1, settings.epochs + 1):
         loss = _train_epoch(
             model,
@@ -185,14 +196,14 @@ def fit(
                 f"(now {settings.learning_rate})"
             )
         with averaged.in_place():
-            gains = _validated(group, model, validate)
+            gains = np.zeros(1) if validate is None else _validated(group, model, validate)
             curve.append(Epoch(epoch, loss, float(gains.mean())))
             if kept.takes(epoch, gains):
                 kept_state = _trained_state(model)
         if epoch - kept.epoch >= settings.patience:
             break
     model.load_state_dict(kept_state, strict=False)
-    return curve
+    return [replace(row, kept=row.epoch == kept.epoch) for row in curve]
 
 
 @torch.no_grad()

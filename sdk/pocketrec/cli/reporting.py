@@ -20,7 +20,18 @@ def report_text(report: Mapping[str, Any]) -> str:
             [model_name(model), f"{measured['ndcg@10']:.4f}", f"{low:.4f}..{high:.4f}", *figures]
         )
     head = ["test split", "NDCG@10", "95% interval", "Recall@10", "MRR@10", "Coverage@10"]
-    return f"{headline(report)}\n\n{table(head, rows)}\n"
+    return f"{headline(report)}\n\n{table(head, rows)}\n{_refit_text(report)}"
+
+
+def _refit_text(report: Mapping[str, Any]) -> str:
+    """What the bundle learned, where that is more than what was measured."""
+    refit = report.get("refit")
+    if refit is None:
+        return ""
+    return (
+        f"The figures are of {refit['measured']:,} events; the bundle was made once more from all "
+        f"{refit['events']:,}.\n\n"
+    )
 
 
 def click_report_text(report: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from pocketrec_distill.data import (
     leave_one_out,
     split_by,
 )
-from pocketrec_distill.data.split import shared_times
+from pocketrec_distill.data.split import all_of, shared_times
 from pocketrec_distill.errors import DataError
 
 
@@ -306,6 +306,16 @@ def test_global_temporal_always(
             times = data.times[data.users == user]
             mine = data.items[data.users == user][(times >= opens) & (times < closes)]
             assert set(items.tolist()) == set(mine.tolist()) - set(history.tolist())
+
+
+def test_nothing_is_held_out() -> None:
+    data = interactions_of(sequence("x", "abcde", 3) + sequence("y", "b", 7))
+    split = all_of(data)
+    words = ["".join(data.item_ids[code] for code in history) for history in split.train]
+    assert words == ["abcde", "b"]
+    assert [times.tolist() for times in split.train_times] == [[3, 4, 5, 6, 7], [7]]
+    assert [data.user_ids[user] for user in split.train_users] == ["x", "y"]
+    assert len(split.validation) == len(split.test) == split.gap == 0
 
 
 def test_training_events_keep_their_times() -> None:

@@ -110,6 +110,14 @@ def test_teachers_of_a_team_are_trained_asked_and_measured(
     # A run that goes on from kept labels still says what each teacher brought.
     again = json.loads(distilled(place, *words[:-1]).stdout)
     assert again["teachers"] == list(figures.values())
+    # Refitted, they are asked about every event, and believed as far as they were.
+    whole = distilled(place, *words, str(tmp_path / "whole"), "--refit")
+    assert json.loads(whole.stdout)["teachers"] == list(figures.values())
+    made = {line.split(": ")[1] for line in whole.stderr.splitlines() if "peak memory" in line}
+    assert {"classifier", "yes-no", "labels", "student"} <= made
+    assert not refined & made
+    refitted, _ = read_teacher(tmp_path / "whole")
+    assert [part.say for part in refitted.refiners] == [part.say for part in contents.refiners]
 
 
 def changed_labels(before: Path, after: Path) -> tuple[int, int]:

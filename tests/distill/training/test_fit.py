@@ -262,6 +262,21 @@ def test_a_distilled_model_is_left_at_the_last_epoch_that_is_no_worse(tmp_path: 
     assert len(fit(student(), CYCLE, validate, TrainSettings(epochs=5, patience=2))) == 4
 
 
+def test_the_curve_says_which_pass_is_kept() -> None:
+    curve = fit(student(), CYCLE, scripted([0.1, 0.4, 0.3]), TrainSettings(epochs=3, patience=3))
+    assert [epoch.kept for epoch in curve] == [False, True, False]
+
+
+def test_without_validation_all_passes_are_made_and_the_last_is_kept() -> None:
+    settings = TrainSettings(epochs=3, patience=1)
+    rising, alone = student(), student()
+    fit(rising, CYCLE, scripted([0.1, 0.2, 0.3]), settings)
+    curve = fit(alone, CYCLE, None, settings)
+    assert [(epoch.ndcg, epoch.kept) for epoch in curve] == [(0, False), (0, False), (0, True)]
+    for one, other in zip(weights(rising), weights(alone), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("values", "patience", "epochs_run"),
     [

@@ -1,5 +1,6 @@
 """`pocketrec distill`: from interactions to a verified bundle."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -45,6 +46,11 @@ from pocketrec_runtime.errors import InputError
     type=OUTPUT_PATH,
     help="Write the full teacher too, as a folder that pocketrec serve opens.",
 )
+@click.option(
+    "--refit",
+    is_flag=True,
+    help="Ship a student of every event, made anew once the run is measured.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Seed, over the one in the settings.")
 @json_option
 def command(
@@ -58,6 +64,7 @@ def command(
     teacher_paths: tuple[Path, ...],
     run_dir: Path | None,
     teacher_out: Path | None,
+    refit: bool,
     seed: int | None,
     as_json: bool,
 ) -> ExitCode:
@@ -74,6 +81,9 @@ def command(
     goes there too, as report.json and report.html; without --run-dir into a folder NAME-report
     beside the bundle. The same call again with --teacher-out writes the teacher of a finished run.
 
+    What is measured never learned the events that measure it. With --refit all models are made
+    once more from every event, with the choices of the measured run, and that bundle is written.
+
     With --impressions the bundle says whether a user will click: it scores new items from text
     (pocketrec score --texts); the settings are [clicks], and the report is click-report.json.
 
@@ -86,8 +96,8 @@ def command(
         raise InputError("give either --interactions or --impressions")
     reports = run_dir or out.with_name(f"{out.stem}-report")
     if impressions is not None:
-        if teacher_out is not None:
-            raise InputError("--teacher-out goes with --interactions: clicks have no such teacher")
+        if teacher_out is not None or refit:
+            raise InputError("--teacher-out and --refit go with --interactions, not with clicks")
         clicks(impressions, items, out, config_path, run_dir, seed, reports, as_json=as_json)
         return ExitCode.OK
     from pocketrec_distill.config import load_config, with_teachers
@@ -95,11 +105,14 @@ def command(
     from pocketrec_distill.report import write_report
 
     assert interactions is not None  # noqa: S101  (one of the two was given)
+    config = with_teachers(load_config(config_path, seed=seed), teachers, teacher_paths)
+    if refit:
+        config = replace(config, run=replace(config.run, refit=True))
     report = distill(
         interactions,
         items,
         out,
-        config=with_teachers(load_config(config_path, seed=seed), teachers, teacher_paths),
+        config=config,
         run_dir=run_dir,
         seed=seed,
         teacher_out=teacher_out,
