@@ -61,6 +61,7 @@ from pocketrec_distill.training import TrainSettings
 from pocketrec_distill.training.linear_start import Choices, start_as_linear
 from pocketrec_distill.training.loop import Epoch, fit
 from pocketrec_distill.training.objective import Labels
+from pocketrec_distill.training.parallel import ALONE, Group, current_group
 from pocketrec_distill.training.synthetic import RECIPE
 
 # Choices look at this many validation queries at most, and at no larger score matrix than this.
@@ -163,6 +164,7 @@ class RunModels:
         settings: TrainSettings,
         labels: Labels | None,
         batch: int = 128,
+        group: Group = ALONE,
     ) -> list[Epoch]:
         """Train a model on a corpus; validation says which pass is kept."""
         return fit(
@@ -173,6 +175,7 @@ class RunModels:
             weights=corpus.weights,
             labels=labels,
             name=name,
+            group=group,
         )
 
     def _trained(
@@ -197,7 +200,8 @@ class RunModels:
             nonlocal made
             if start is not None:
                 start(model)
-            curve = self.fit(name, model, corpus, settings, labels, batch)
+            group = current_group() if together else ALONE
+            curve = self.fit(name, model, corpus, settings, labels, batch, group)
             model.save(folder)
             rows = [epoch.as_dict() for epoch in curve]
             (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
@@ -364,20 +368,6 @@ class RunModels:
             vectors = LinearModels(self.data).vectors(self.linear.choice, student.width)
             choices = Choices(self.choices.histories, self.choices.targets, self.ndcg, self.window)
             start_as_linear(student, vectors, choices, self.labelled.temperature)
-
-    def tune(self, student: AnyStudent, epochs: int, rate: float) -> None:
-        """Train on for some epochs, as the student was trained, at a share of its step size."""
-        training = distillation_training(self.config.student, self.config.distillation, self.seed)
-        training = replace(
-            training,
-            epochs=epochs,
-            patience=epochs,
-            learning_rate=rate * training.learning_rate,
-        )
-        student.to(self.device)
-        labels = self.labelled.labels
-        self.fit("fine-tune", student, self.distillation_corpus, training, labels)
-        student.to(CPU)
 
     def _llm_student(self, training: TrainSettings) -> LlmStudent:
         settings = self.config.llm_student

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from pocketrec_distill.models.base import PADDING, History, pad
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.students import AnyStudent
+from pocketrec_distill.placement import CPU
+from pocketrec_distill.settings import distillation_training
 from pocketrec_distill.training.fake_quant import quantized
 from pocketrec_runtime import BundleContents, quantize_rows
 from pocketrec_runtime.shape import RowFormat
@@ -197,7 +199,7 @@ def aware_student(models: RunModels, precision: Precision, key: Mapping[str, Any
     def make(folder: Path) -> None:
         nonlocal made
         with quantized(student, tower_bits=tower_bits, row_bits=row_bits):
-            models.tune(student, AWARE_EPOCHS, AWARE_RATE)
+            _tune(models, student)
         student.save(folder)
         made = True
 
@@ -205,3 +207,19 @@ def aware_student(models: RunModels, precision: Precision, key: Mapping[str, Any
     if not made:
         student.load(folder)
     return student
+
+
+def _tune(models: RunModels, student: AnyStudent) -> None:
+    """Train on as the student was trained, for a few passes of small steps."""
+    config = models.config
+    training = distillation_training(config.student, config.distillation, models.seed)
+    training = replace(
+        training,
+        epochs=AWARE_EPOCHS,
+        patience=AWARE_EPOCHS,
+        learning_rate=AWARE_RATE * training.learning_rate,
+    )
+    student.to(models.device)
+    labels = models.labelled.labels
+    models.fit("fine-tune", student, models.distillation_corpus, training, labels)
+    student.to(CPU)

@@ -27,6 +27,7 @@ from pocketrec_distill.pipeline.teachers import refined_as
 from pocketrec_distill.training import TrainSettings
 from pocketrec_distill.training.loop import Epoch, fit
 from pocketrec_distill.training.objective import Labels
+from pocketrec_distill.training.parallel import ALONE, Group
 from pocketrec_runtime import BundleContents
 
 MEASURED = ("control", "sasrec", "teacher", "student")
@@ -71,6 +72,7 @@ class Refitted(RunModels):
         settings: TrainSettings,
         labels: Labels | None,
         batch: int = 128,
+        group: Group = ALONE,
     ) -> list[Epoch]:
         """As many passes as were kept of the measured model; fine-tuning makes all of them."""
         del batch  # nothing is validated
@@ -85,6 +87,7 @@ class Refitted(RunModels):
             weights=corpus.weights,
             labels=labels,
             name=name,
+            group=group,
         )
 
     @functools.cached_property
@@ -111,7 +114,7 @@ def kept_epoch(curve: Sequence[dict[str, Any]]) -> int:
 
 
 def refitted(models: Refitted, variant: Variant, measured: BundleContents) -> BundleContents:
-    """The contents of a bundle that learned every event.
+    """The contents of a bundle that learned every event; its costs join those of the run.
 
     Calibration and deferral are those of the measured bundle: over events that a model has learned,
     both would believe too much.
@@ -121,8 +124,11 @@ def refitted(models: Refitted, variant: Variant, measured: BundleContents) -> Bu
         variant: The precision that validation chose.
         measured: The contents that the run's figures are of.
     """
+    contents, costs, run = Shipping(models).shipped(variant), models.run, models.measured.run
+    run.seconds["refit"] = sum(costs.seconds.values())
+    run.peak_memory["refit"] = max(costs.peak_memory.values())
     return replace(
-        Shipping(models).shipped(variant),
+        contents,
         calibration=measured.calibration,
         deferral=measured.deferral,
         provenance={

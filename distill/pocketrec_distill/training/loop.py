@@ -17,7 +17,7 @@ from pocketrec_distill.progress import progress
 from pocketrec_distill.training.closure import Proposal
 from pocketrec_distill.training.keeping import Kept
 from pocketrec_distill.training.objective import Examples, Labels, batch_loss
-from pocketrec_distill.training.parallel import Group, current_group
+from pocketrec_distill.training.parallel import ALONE, Group
 from pocketrec_distill.training.settings import TrainSettings
 from pocketrec_distill.training.windows import shuffled_batches
 
@@ -60,11 +60,11 @@ def _train_epoch(
     averaged: "Averaged",
     settings: TrainSettings,
     name: str,
+    group: Group,
 ) -> float:
     """One pass over the batches; returns the mean loss."""
     model.train()
     losses = []
-    group = current_group()
     for indices in progress(batches, label=name, unit="batch"):
         optimiser.zero_grad()
         loss = _shared_loss(group, model, examples, indices, settings)
@@ -138,6 +138,7 @@ def fit(
     weights: Sequence[NDArray[np.float32]] | None = None,
     labels: Labels | None = None,
     name: str = "train",
+    group: Group = ALONE,
 ) -> list[Epoch]:
     """Train `model` in place and leave it at the pass that `Kept` says, or at the last one.
 
@@ -151,6 +152,7 @@ def fit(
             counts with its weight where it is the target of the hard-label loss.
         labels: Teacher scores of the same sequences, or None for hard labels alone.
         name: What the progress bar is called.
+        group: The processes that train this model together, each with the same arguments.
 
     Returns:
         The training curve, one entry per epoch run.
@@ -168,7 +170,6 @@ def fit(
     batch = step_batch(model, lengths, settings)
     steps = settings.epochs * -(-min(len(lengths), settings.sequences or len(lengths)) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, step_size(settings, steps))
-    group = current_group()
     if group.size > 1 and labels is not None:
         raise ConfigError(
             f"{name}: {group.size} processes share hard labels only, since a teacher's labels are "
@@ -177,8 +178,7 @@ def fit(
     examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
-    kept = Kept(distilled=labels is not None, last=validate is None)
-    kept_state = _trained_state(model)
+    kept, kept_state = Kept(labels is not None, validate is None), _trained_state(model)
     for epoch in range(1, settings.epochs + 1):
         loss = _train_epoch(
             model,
@@ -189,6 +189,7 @@ def fit(
             averaged=averaged,
             settings=settings,
             name=f"{name} {epoch}/{settings.epochs}",
+            group=group,
         )
         if not np.isfinite(loss):
             raise ConfigError(

@@ -78,10 +78,14 @@ class Group:
         return float(shared)
 
 
+ALONE = Group()
+"""One process, which waits for no other."""
+
+
 def current_group() -> Group:
     """The group of this process: one alone, unless `data_parallel` is open."""
     if not (distributed.is_available() and distributed.is_initialized()):
-        return Group()
+        return ALONE
     return Group(distributed.get_rank(), distributed.get_world_size())
 
 
@@ -115,7 +119,7 @@ def data_parallel() -> Iterator[Group]:
         ConfigError: torchrun's variables are there but make no sense.
     """
     if started() == 1:
-        yield Group()
+        yield ALONE
         return
     distributed.init_process_group(_backends(), timeout=timedelta(seconds=TIMEOUT_S))
     try:

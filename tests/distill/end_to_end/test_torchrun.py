@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,11 +30,10 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_processes_share_the_teacher_and_one_writes(finished: FinishedRun, tmp_path: Path) -> None:
-    place = finished.place
-    run_dir = Path(shutil.copytree(place.run_dir, tmp_path / "run"))
-    (kept,) = run_dir.glob("teacher-*")
+    place, run_dir = finished.place, tmp_path / "run"
+    (kept,) = place.run_dir.glob("teacher-*")
     alone = json.loads((kept / "curve.json").read_text(encoding="utf-8"))
-    shutil.rmtree(kept)
+    # Nothing is there yet: most models are one process's own, while another is in the group.
     again = Workplace(place.interactions, place.items, place.config, tmp_path / "bundle", run_dir)
     done = run(*again.arguments(), "--json", "--refit")
     assert done.returncode in (0, 7), done.stderr[-3000:]

@@ -24,7 +24,7 @@ from pocketrec_distill.training import TrainSettings, fit, label, open_labels, w
 from pocketrec_distill.training.alignment import Alignment
 from pocketrec_distill.training.fake_quant import quantized
 from pocketrec_distill.training.objective import Labels
-from pocketrec_distill.training.parallel import data_parallel
+from pocketrec_distill.training.parallel import current_group, data_parallel
 from pocketrec_distill.training.settings import LOSSES
 
 pytestmark = pytest.mark.cuda
@@ -67,7 +67,7 @@ def trained(
 ) -> tuple[list[float], Floats]:
     """Losses of a training, and scores after it."""
     model.to(device)
-    curve = fit(model, SEQUENCES, lambda _m: 0.0, settings, labels=labels)
+    curve = fit(model, SEQUENCES, lambda _m: 0.0, settings, labels=labels, group=current_group())
     assert model.device == device
     scores = SequenceScorer(model, WINDOW).position_scores(SEQUENCES, 3)
     return [epoch.loss for epoch in curve], scores

@@ -44,7 +44,7 @@ def trained(llm_folder: str) -> dict[str, object]:
         asked.append(1)
         return float(len(asked))
 
-    curve = fit(teacher, SEQUENCES, validate, SETTINGS, weights=WEIGHTS)
+    curve = fit(teacher, SEQUENCES, validate, SETTINGS, weights=WEIGHTS, group=current_group())
     moved = [p.detach().double().abs().sum() for p in teacher.parameters() if p.requires_grad]
     return {
         "losses": [row.loss for row in curve],
