@@ -15,6 +15,7 @@ PRESETS: Mapping[str, TowerShape] = {
     "nano": TowerShape(width=32, blocks=1, heads=2, kv_heads=1, hidden=64),
     "micro": TowerShape(width=64, blocks=2, heads=2, kv_heads=2, hidden=128),
     "small": _SMALL,
+    "medium": TowerShape(width=256, blocks=2, heads=4, kv_heads=4, hidden=512),
     # The shape of its control, which has no LLM.
     LLM: _SMALL,
 }

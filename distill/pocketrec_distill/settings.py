@@ -191,8 +191,8 @@ class StudentSettings:
     """The tiny student: its shape, which the control shares, and how it is distilled.
 
     Attributes:
-        preset: Sizes by name: "nano" (32 wide, 1 block), "micro" (64, 2), "small" (128, 2), or
-            "llm" (blocks kept from the teacher, see `[llm_student]`).
+        preset: Sizes by name: "nano" (32 wide, 1 block), "micro" (64, 2), "small" (128, 2),
+            "medium" (256, 2), or "llm" (blocks kept from the teacher, see `[llm_student]`).
         width: Length of item and user vectors; 0 takes the preset's, as below.
         blocks: Llama blocks.
         heads: Query heads.

@@ -229,4 +229,4 @@ def test_the_default_preset_is_small() -> None:
     plain = StudentSettings()
     assert plain == StudentSettings(preset="small", width=128, blocks=2, heads=2, hidden=256)
     assert (plain.width, plain.kv_heads) == (128, 2)
-    assert set(PRESETS) == {"nano", "micro", "small", "llm"}
+    assert set(PRESETS) == {"nano", "micro", "small", "medium", "llm"}
