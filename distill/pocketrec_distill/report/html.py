@@ -84,6 +84,10 @@ BY_ITEM_NOTE = (
     "Test queries whose next item stands in a training history (warm), and those where it stands "
     "in none (cold)."
 )
+REFIT_NOTE = (
+    "Events that the bundle learned, and those that the measured models did: every model was made "
+    "once more from all events, with what validation chose. The figures are of the measured ones."
+)
 COLD_NOTE = (
     "Items held out with all their events, ranked from their text alone: the bundle's item tower, "
     "and tf-idf over the same histories. Recall@10 among the cold items, and among the whole "
@@ -105,6 +109,7 @@ def _sections(report: Report) -> list[Markup]:
         sections.curves(report),
     ]
     for key, title, note in (
+        ("refit", "Refit", REFIT_NOTE),
         ("test_by_item", "Items with and without a training event", BY_ITEM_NOTE),
         ("cold", "Cold items", COLD_NOTE),
         ("parity", "Parity", "The same histories through PyTorch, ONNX and the bundle."),

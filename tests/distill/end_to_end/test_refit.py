@@ -125,6 +125,7 @@ def test_the_terminal_says_what_the_figures_are_of(
     again, report, _ = refit
     found = again.distill("--refit").stdout
     assert f"bundle was made once more from all {report['refit']['events']:,}" in found
+    assert "<h2>Refit</h2>" in (again.run_dir / "report.html").read_text("utf-8")
 
 
 def test_a_failed_gate_ships_what_was_measured(
