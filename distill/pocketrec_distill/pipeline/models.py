@@ -156,6 +156,11 @@ class RunModels:
         neighbours = self.linear.neighbours()
         return with_synthetic(self.corpus, neighbours, positions, self.window, self.seed)
 
+    def budget(self, name: str, settings: TrainSettings) -> tuple[TrainSettings, bool]:
+        """How long a model trains, and whether validation says which pass is kept."""
+        del name  # all of them as their settings say
+        return settings, True
+
     def fit(
         self,
         name: str,
@@ -166,11 +171,12 @@ class RunModels:
         batch: int = 128,
         group: Group = ALONE,
     ) -> list[Epoch]:
-        """Train a model on a corpus; validation says which pass is kept."""
+        """Train a model on a corpus, in its budget."""
+        settings, validated = self.budget(name, settings)
         return fit(
             model,
             corpus.sequences,
-            lambda m: self.gains(SequenceScorer(m, self.window, batch)),
+            (lambda m: self.gains(SequenceScorer(m, self.window, batch))) if validated else None,
             replace(settings, dtype=self.dtype),
             weights=corpus.weights,
             labels=labels,

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.models.base import PositionScorer, SequenceModel
+from pocketrec_distill.models.base import PositionScorer
 from pocketrec_distill.models.blend import Blend
-from pocketrec_distill.pipeline.corpus import Corpus
 from pocketrec_distill.pipeline.linear import Linear, LinearModels
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
@@ -25,9 +24,6 @@ from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.teachers import refined_as
 from pocketrec_distill.training import TrainSettings
-from pocketrec_distill.training.loop import Epoch, fit
-from pocketrec_distill.training.objective import Labels
-from pocketrec_distill.training.parallel import ALONE, Group
 from pocketrec_runtime import BundleContents
 
 MEASURED = ("control", "sasrec", "teacher", "student")
@@ -64,31 +60,12 @@ class Refitted(RunModels):
         """Those of the measured run."""
         return self.measured.features
 
-    def fit(
-        self,
-        name: str,
-        model: SequenceModel,
-        corpus: Corpus,
-        settings: TrainSettings,
-        labels: Labels | None,
-        batch: int = 128,
-        group: Group = ALONE,
-    ) -> list[Epoch]:
+    def budget(self, name: str, settings: TrainSettings) -> tuple[TrainSettings, bool]:
         """As many passes as were kept of the measured model; fine-tuning makes all of them."""
-        del batch  # nothing is validated
         if name in MEASURED:
             getattr(self.measured, name)  # its curve is there once it is made
             settings = replace(settings, epochs=kept_epoch(self.measured.curves[name]))
-        return fit(
-            model,
-            corpus.sequences,
-            None,
-            replace(settings, dtype=self.dtype),
-            weights=corpus.weights,
-            labels=labels,
-            name=name,
-            group=group,
-        )
+        return settings, False
 
     @functools.cached_property
     def linear(self) -> Linear:
