@@ -31,6 +31,7 @@ from pocketrec_distill.pipeline.precision import (
     PRECISIONS,
     SMALLEST,
     TOWER_BITS,
+    UNNOTICED_MS,
     Precision,
     Variant,
     aware_student,
@@ -150,7 +151,8 @@ class Shipping:
             rows = [asdict(v) | {"shipped": v is best} for v in found]
             (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
-        folder = self.models.run.stage("quantize", {**self.key, "may_lose": LOST_NDCG}, make)
+        rule = {"may_lose": LOST_NDCG, "unnoticed_ms": UNNOTICED_MS}
+        folder = self.models.run.stage("quantize", {**self.key, **rule}, make)
         rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
         return [Variant(**row) for row in rows]
 
