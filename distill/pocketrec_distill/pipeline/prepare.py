@@ -65,15 +65,12 @@ def prepare(
     if knowledge is not None:
         account.note(str(knowledge))
     say(str(account))
-    told = account.as_dict()
-    dataset = _timed(indexed.dataset(split, told, knowledge), split, inputs)
+    dataset = _timed(indexed.dataset(split, account.as_dict(), knowledge), split, inputs)
     _check_enough(dataset)
     if not config.run.refit:
         return dataset
     everything = all_of(cleaned)
-    whole = _timed(indexed.dataset(everything, dict(told), knowledge), everything, inputs)
-    asked_as_before = replace(whole, validation=dataset.validation, test=dataset.test)
-    return replace(dataset, whole=asked_as_before)
+    return replace(dataset, whole=_timed(indexed.trained(dataset, everything), everything, inputs))
 
 
 def _timed(dataset: Dataset, split: Split, inputs: Published) -> Dataset:
@@ -165,17 +162,26 @@ class _Indexed:
             "validation": split.validation.repeats,
             "test": split.test.repeats,
         }
-        return Dataset(
+        asked = Dataset(
             item_ids=self.warm.item_ids,
             columns=shown_columns(self.warm),
             texts=texts,
             entities=entities,
-            train=[self.places[history] for history in split.train],
-            train_weights=split.train_weights,
+            train=(),
+            train_weights=(),
             validation=self._queries(split.validation, split.validation.following),
             test=self._queries(split.test),
             account=account,
             cold=self._cold(),
+        )
+        return self.trained(asked, split)
+
+    def trained(self, dataset: Dataset, split: Split) -> Dataset:
+        """The same data with the training events of another split."""
+        return replace(
+            dataset,
+            train=[self.places[history] for history in split.train],
+            train_weights=split.train_weights,
             train_users=tuple(self.users[user] for user in split.train_users),
         )
 

@@ -3,7 +3,7 @@
 What is measured never learned the events that measure it: the newest two of each user, or a fifth
 of the time. What is shipped should know them. So every model is made anew from all events, with all
 that validation chose for the measured ones: nothing is held out any more that could choose. The
-figures remain those of the run; by all that offline data can say, the bundle is no worse.
+figures remain those of the run; `benchmarks/distillation/refit.py` asks both of later events.
 """
 
 import functools
@@ -51,13 +51,8 @@ class Refitted(RunModels):
         return super().stage_key(*sections, refit=True, **more)
 
     @functools.cached_property
-    def states(self) -> NDArray[np.float32]:
-        """Those of the measured run: texts hold no events."""
-        return self.measured.states
-
-    @functools.cached_property
     def features(self) -> NDArray[np.float32]:
-        """Those of the measured run."""
+        """Those of the measured run: texts hold no events."""
         return self.measured.features
 
     def budget(self, name: str, settings: TrainSettings) -> tuple[TrainSettings, bool]:

@@ -14,7 +14,7 @@ import pytest
 from pocketrec_distill.serving import read_teacher
 from pocketrec_runtime import Engine, read_bundle
 
-from .conftest import RINGS, Workplace, invoke, make_workplace
+from .conftest import RINGS, USERS, Workplace, invoke, make_workplace
 
 
 def with_news(place: Workplace) -> None:
@@ -109,7 +109,7 @@ def test_every_event_is_counted(refit: tuple[Workplace, dict[str, Any], str]) ->
         counts = Counter(row["item_id"] for row in csv.DictReader(file))
     events = sum(counts.values())
     assert report["refit"] == {"events": events, "measured": report["data"]["training_events"]}
-    assert report["refit"]["measured"] == events - 2 * 90
+    assert report["refit"]["measured"] == events - 2 * USERS
     bundle = read_bundle(again.bundle)
     assert bundle.manifest.provenance["refit"] == report["refit"]
     teacher, _ = read_teacher(again.bundle.parent / "teacher")
