@@ -43,8 +43,7 @@ class EngineWithNew:
     def scores_with_new(self, histories: Sequence[History]) -> tuple[Floats, Floats]:
         """Scores float32 (histories, items) and (histories, new items)."""
         users = np.stack([self.engine.prefill(history.tolist())[1] for history in histories])
-        known = np.stack([self.engine.scores(user) for user in users])
-        return known, (users @ self.new.T).astype(np.float32)
+        return self.engine.scan.scores_batch(users), (users @ self.new.T).astype(np.float32)
 
 
 @dataclass(frozen=True)

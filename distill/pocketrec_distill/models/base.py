@@ -1,7 +1,7 @@
 """What every recommender offers: scores of the whole catalogue for a batch of histories."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -37,22 +37,35 @@ class PositionScorer(Scorer, Protocol):
 
 
 class Remembering:
-    """A scorer that keeps its last answer: a blend asks its parts for what was just evaluated."""
+    """A scorer that keeps its last answer.
+
+    A blend asks its parts for what was just evaluated, and two parts may be made of one model.
+    """
 
     def __init__(self, scorer: PositionScorer) -> None:
         self.scorer = scorer
-        self._asked: Sequence[History] | None = None
+        self._asked: tuple[Sequence[History], int] | None = None
         self._answer: Floats | None = None
 
     def scores(self, histories: Sequence[History]) -> Floats:
         """Scores of the wrapped scorer; the same list object again costs nothing."""
-        if self._answer is None or self._asked is not histories:
-            self._asked, self._answer = histories, self.scorer.scores(histories)
-        return self._answer
+        return self._remembered(histories, 0, lambda: self.scorer.scores(histories))
 
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
-        """As the wrapped scorer."""
-        return self.scorer.position_scores(sequences, newest)
+        """As the wrapped scorer; the same list object again costs nothing."""
+        return self._remembered(
+            sequences, newest, lambda: self.scorer.position_scores(sequences, newest)
+        )
+
+    def _remembered(
+        self, asked: Sequence[History], newest: int, answer: Callable[[], Floats]
+    ) -> Floats:
+        """The last answer, if it was to the same question; `newest` is 0 for `scores`."""
+        same = self._asked is not None and self._asked[0] is asked and self._asked[1] == newest
+        if self._answer is None or not same:
+            self._answer = None  # two answers at once would take twice the memory
+            self._asked, self._answer = (asked, newest), answer()
+        return self._answer
 
 
 class Unseen:

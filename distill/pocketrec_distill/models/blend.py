@@ -1,6 +1,6 @@
 """The blend: a weighted sum of scorers, weights fitted by likelihood on validation queries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -32,15 +32,17 @@ class Blend:
 
     def scores(self, histories: Sequence[History]) -> Floats:
         """Blended logits float32 (histories, items)."""
-        return self._mix(part.scores(histories) for part in self.parts)
+        return self._mix(lambda part: part.scores(histories))
 
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
         """Blended logits after each of the `newest` last events of each sequence."""
-        return self._mix(part.position_scores(sequences, newest) for part in self.parts)
+        return self._mix(lambda part: part.position_scores(sequences, newest))
 
-    def _mix(self, scores: Iterable[Floats]) -> Floats:
-        weighted = (np.float32(w) * part for w, part in zip(self.weights, scores, strict=True))
-        total: Floats = reduce(np.add, weighted)
+    def _mix(self, ask: Callable[[PositionScorer], Floats]) -> Floats:
+        """The sum over the parts; one of weight 0 says nothing and is not asked."""
+        pairs = list(zip(self.weights, self.parts, strict=True))
+        heard = [(w, part) for w, part in pairs if w] or pairs[:1]
+        total: Floats = reduce(np.add, (np.float32(w) * ask(part) for w, part in heard))
         return total
 
 

@@ -72,20 +72,25 @@ class ItemItem:
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
         """Scores after each of the `newest` last events, carried from event to event."""
         column = self._columns()
-        rows: list[NDArray[np.float32]] = []
-        for sequence in sequences:
-            running = np.zeros(len(self.dense), dtype=np.float32)
+        kept = [min(len(sequence), newest) for sequence in sequences]
+        rows = np.empty((sum(kept), len(self.dense)), dtype=np.float32)
+        decay, row = np.float32(self.decay), 0
+        running, added = np.empty((2, len(self.dense)), dtype=np.float32)
+        for sequence, last in zip(sequences, kept, strict=True):
+            running[:] = 0
             last_seen: dict[int, int] = {}
             for position, item in enumerate(sequence.tolist()):
-                running = running * np.float32(self.decay)
+                running *= decay
                 if (place := column[item]) >= 0:
                     before = last_seen.get(item)
                     stale = 0.0 if before is None else self.decay ** (position - before)
-                    running = running + np.float32(1.0 - stale) * self.weights[place]
+                    np.multiply(self.weights[place], np.float32(1.0 - stale), out=added)
+                    running += added
                     last_seen[item] = position
-                if position >= len(sequence) - newest:
-                    rows.append(running)
-        return self._spread(np.stack(rows))
+                if position >= len(sequence) - last:
+                    rows[row] = running
+                    row += 1
+        return self._spread(rows)
 
     def _columns(self) -> NDArray[np.int64]:
         """Dense column of each catalogue item, -1 where it has none."""

@@ -22,8 +22,8 @@ class EngineScorer:
 
     def scores(self, histories: Sequence[History]) -> Floats:
         """Scores float32 (histories, items)."""
-        vectors = (self.engine.prefill(history.tolist())[1] for history in histories)
-        return np.stack([self.engine.scores(vector) for vector in vectors])
+        vectors = [self.engine.prefill(history.tolist())[1] for history in histories]
+        return self.engine.scan.scores_batch(vectors)
 
 
 def timed_ms(call: Callable[[], object], calls: int, warm: int) -> dict[str, float]:

@@ -31,13 +31,15 @@ class Positions:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def mixed(self, hard: Tensor, distance: Tensor | None, settings: TrainSettings) -> Tensor:
-        """The loss of the step from that of the hard labels and the distance to the teacher."""
-        if self.found is None or distance is None:
-            return hard
-        # Hard labels are there for a part of the positions only; the teacher's for every one.
+    def shares(self, settings: TrainSettings) -> tuple[float, float]:
+        """What the loss of hard labels and the distance to the teacher count in that of the step.
+
+        Hard labels are there for a part of the positions only; the teacher's for every one.
+        """
+        if self.found is None:
+            return 1.0, 0.0
         real = float((self.weights > 0).float().mean())
-        return (1 - settings.teacher_weight) * real * hard + settings.teacher_weight * distance
+        return (1 - settings.teacher_weight) * real, settings.teacher_weight
 
 
 def seen_items(inputs: Tensor, known: Tensor) -> Tensor:

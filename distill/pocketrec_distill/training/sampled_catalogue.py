@@ -34,8 +34,12 @@ def sampled_catalogue_loss(
         users, table, at.targets, candidates, seen=at.seen, own=settings.own, drawn=drawn
     )
     hard = sampled_hard_label_loss(closure.target, closure.partition, at.weights)
-    distance = None if wanted is None else sparse_distance(closure[at.labelled], wanted, settings)
-    return at.mixed(hard, distance, settings)
+    hard_share, distance_share = at.shares(settings)
+    if wanted is None:
+        return hard_share * hard
+    return hard_share * hard + distance_share * sparse_distance(
+        closure[at.labelled], wanted, settings
+    )
 
 
 def _wanted(at: Positions, settings: TrainSettings) -> SparseBatch | None:

@@ -4,10 +4,13 @@ Scores of all positions at once, their softmax and its gradient would each be fa
 processor's caches, and the time of a step would go into moving them. So each part of the positions
 is scored, its loss and the gradient of its scores are taken while they are at hand, and only the
 gradients of the two small factors are kept (as in Liger Kernel's fused linear cross-entropy, Hsu et
-al., 2024, there for GPUs). The result is that of the whole, but for rounding.
+al., 2024, there for GPUs). A distance to few candidates of a teacher knows the others by their log
+sum alone, whose gradient is their softmax: it is made in the place of the scores. The result is
+that of the whole, but for rounding.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,7 +30,23 @@ PART_SCORES = 1_000_000
 ACCELERATOR_PART_SCORES = 40_000_000
 """The same on an accelerator, 160 MB: there a part must keep thousands of cores busy."""
 
-PartLoss = Callable[[Tensor, slice], Tensor]
+
+@dataclass(frozen=True)
+class _Graded:
+    """A loss of some positions, and its gradient.
+
+    Attributes:
+        loss: A scalar.
+        rows: The positions, bool, of all at hand.
+        gradient: Of their scores, float32 (those positions, items); None where nobody wants it.
+    """
+
+    loss: Tensor
+    rows: Tensor
+    gradient: Tensor | None
+
+
+PartLoss = Callable[[Tensor, slice], list[_Graded]]
 
 
 def whole_catalogue_loss(
@@ -43,70 +62,119 @@ def whole_catalogue_loss(
     """
     total = at.weights.sum()
     labelled = int(at.labelled.sum())
+    hard_share, distance_share = at.shares(settings)
+    gradients = torch.is_grad_enabled()
     # Row of the labels at which each position's stands.
     rows = at.labelled.cumsum(dim=0)
 
-    def part_loss(logits: Tensor, part: slice) -> Tensor:
-        hard = _hard_part(logits, at.targets[part], at.weights[part], total)
-        if at.found is None:
-            return hard
+    def part_loss(logits: Tensor, part: slice) -> list[_Graded]:
+        found = []
+        counted = at.weights[part] > 0
+        if bool(counted.any()):
+            targets, weights = at.targets[part][counted], at.weights[part][counted]
+            share = hard_share * weights.sum() / total
+            found.append(_hard(logits, counted, targets, weights, share, gradients))
         here = at.labelled[part]
-        count = int(here.sum())
-        distance = logits.new_zeros(())
-        if count:
+        count = int(here.sum()) if at.found is not None else 0
+        if at.found is not None and count:
             last = int(rows[part][-1])
             wanted = at.found[last - count : last]
-            scores, seen = _chosen(here, logits, at.seen[part])
-            distance = _distance(scores, wanted, seen, settings) * (count / labelled)
-        return at.mixed(hard, distance, settings)
+            share = torch.tensor(distance_share * count / labelled)
+            # The last to read the scores: it may write over them.
+            seen = at.seen[part][here]
+            found.append(_distance(logits, here, wanted, seen, settings, share, gradients))
+        return found
 
     held = PART_SCORES if users.device.type == "cpu" else ACCELERATOR_PART_SCORES
     part = max(1, held // len(table))
-    gradients = torch.is_grad_enabled()
     loss: Tensor = _InParts.apply(  # type: ignore[no-untyped-call]
-        users, table, part_loss, part, settings.dtype, gradients
+        users, table, part_loss, part, settings.dtype
     )
     return loss
 
 
-def _hard_part(logits: Tensor, targets: Tensor, weights: Tensor, total: Tensor) -> Tensor:
-    """A part's share of the weighted mean over all positions."""
-    counted = weights > 0
-    if not bool(counted.any()):
-        return logits.new_zeros(())
-    logits, targets, weights = _chosen(counted, logits, targets, weights)
-    return hard_label_loss(logits, targets, weights) * (weights.sum() / total)
-
-
-def _chosen(rows: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
-    """Some rows of each, given as a mask; nothing is copied where that is all of them."""
-    if bool(rows.all()):
-        return values
-    places = rows.nonzero()[:, 0]
-    return tuple(value.index_select(0, places) for value in values)
+def _hard(
+    logits: Tensor, rows: Tensor, targets: Tensor, weights: Tensor, share: Tensor, gradients: bool
+) -> _Graded:
+    """A share of the loss of hard labels."""
+    scores = _chosen(logits, rows).requires_grad_(gradients)
+    with torch.set_grad_enabled(gradients):
+        loss = share * hard_label_loss(scores, targets, weights)
+    gradient = torch.autograd.grad(loss, scores)[0] if gradients else None
+    return _Graded(loss.detach(), rows, gradient)
 
 
 def _distance(
-    logits: Tensor, found: Tensor | SparseBatch, seen: Tensor, settings: TrainSettings
-) -> Tensor:
-    """Mean distance to the teacher, where neither says anything of what was seen."""
-    unseen = logits.scatter(-1, seen, MASKED)
-    if isinstance(found, Tensor):
-        dense = found.scatter(-1, seen, MASKED)
+    logits: Tensor,
+    rows: Tensor,
+    wanted: Tensor | SparseBatch,
+    seen: Tensor,
+    settings: TrainSettings,
+    share: Tensor,
+    gradients: bool,
+) -> _Graded:
+    """A share of the mean distance to the teacher, where neither says anything of what was seen."""
+    unseen = _chosen(logits, rows).scatter_(-1, seen, MASKED)
+    if isinstance(wanted, Tensor):
+        dense = wanted.scatter(-1, seen, MASKED)
         if settings.kind(logits.shape[1]) == "kl":
-            return full_catalogue_kl(unseen, dense)
-        found = best_of_dense(dense, settings.candidates)
+            return _dense_distance(unseen, rows, dense, seen, share, gradients)
+        wanted = best_of_dense(dense, settings.candidates)
     # An absent candidate points at a seen item, which is masked already.
-    places = torch.where(found.candidates >= 0, found.candidates, seen[:, :1])
+    places = torch.where(wanted.candidates >= 0, wanted.candidates, seen[:, :1])
     candidates = unseen.gather(-1, places)
-    wanted = found.only(candidates.detach() > MASKED / 2)
-    rest = unseen.scatter(-1, places, MASKED).logsumexp(dim=-1)
-    bar = rest.detach()
+    known = candidates > MASKED / 2
+    bar = candidates[:, 0]
     if settings.loss == "ranking":  # the only one that asks for it
         count = min(places.shape[1], unseen.shape[1])
-        bar = unseen.detach().topk(count, dim=-1).values[:, -1]
-    closure = Closure(candidates, rest, rest, candidates[:, 0], bar)
-    return sparse_distance(closure, wanted, settings)
+        bar = unseen.topk(count, dim=-1).values[:, -1]
+    others = unseen.scatter_(-1, places, MASKED)
+    highest = others.amax(dim=-1)
+    sums = others.sub_(highest[:, None]).exp_().sum(dim=-1)
+    rest = sums.log() + highest
+    with torch.set_grad_enabled(gradients):
+        leaves = candidates.requires_grad_(gradients), rest.requires_grad_(gradients)
+        closure = Closure(candidates, rest, rest, candidates[:, 0], bar)
+        loss = share * sparse_distance(closure, wanted.only(known), settings)
+    if not gradients:
+        return _Graded(loss, rows, None)
+    of_candidates, of_rest = torch.autograd.grad(loss, leaves, materialize_grads=True)
+    # Of what is masked nothing is learned, also where nothing else is left.
+    of_rest = of_rest.masked_fill(highest < MASKED / 2, 0.0) / sums
+    gradient = others.mul_(of_rest[:, None])
+    gradient.scatter_(-1, places, of_candidates.masked_fill(~known, 0.0))
+    return _Graded(loss.detach(), rows, gradient)
+
+
+def _dense_distance(
+    unseen: Tensor, rows: Tensor, wanted: Tensor, seen: Tensor, share: Tensor, gradients: bool
+) -> _Graded:
+    """The same of labels that score every item."""
+    with torch.set_grad_enabled(gradients):
+        loss = share * full_catalogue_kl(unseen.requires_grad_(gradients), wanted)
+    if not gradients:
+        return _Graded(loss, rows, None)
+    (gradient,) = torch.autograd.grad(loss, unseen)
+    return _Graded(loss.detach(), rows, gradient.scatter_(-1, seen, 0.0))
+
+
+def _chosen(logits: Tensor, rows: Tensor) -> Tensor:
+    """Some rows, given as a mask; nothing is copied where that is all of them."""
+    return logits.detach() if bool(rows.all()) else logits[rows]
+
+
+def _summed(losses: list[_Graded], logits: Tensor) -> Tensor | None:
+    """The gradient of the losses' sum; one that is of all positions takes up the others."""
+    parts = [(each.rows, each.gradient) for each in losses if each.gradient is not None]
+    parts.sort(key=lambda part: -len(part[1]))
+    if not parts:
+        return None
+    rows, gradient = parts.pop(0)
+    if len(gradient) < len(logits):
+        gradient = torch.zeros_like(logits).index_copy_(0, rows.nonzero()[:, 0], gradient)
+    for rows, more in parts:
+        gradient.index_add_(0, rows.nonzero()[:, 0], more)
+    return gradient
 
 
 class _InParts(torch.autograd.Function):
@@ -114,13 +182,7 @@ class _InParts(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        users: Tensor,
-        table: Tensor,
-        part_loss: PartLoss,
-        part: int,
-        dtype: torch.dtype,
-        gradients: bool,
+        ctx: Any, users: Tensor, table: Tensor, part_loss: PartLoss, part: int, dtype: torch.dtype
     ) -> Tensor:
         """The loss, and the gradients for later."""
         rough_users, rough_table = users.to(dtype), table.to(dtype)
@@ -129,11 +191,10 @@ class _InParts(torch.autograd.Function):
         for start in range(0, len(users), part):
             rows = slice(start, start + part)
             logits = (rough_users[rows] @ rough_table.T).float()
-            with torch.set_grad_enabled(gradients):
-                loss = part_loss(logits.requires_grad_(gradients), rows)
-            total += loss.detach()
-            if gradients and loss.requires_grad:
-                gradient = torch.autograd.grad(loss, logits)[0].to(dtype)
+            losses = part_loss(logits, rows)
+            total += sum(each.loss for each in losses)
+            if (gradient := _summed(losses, logits)) is not None:
+                gradient = gradient.to(dtype)
                 users_gradient[rows] = (gradient @ rough_table).float()
                 table_gradient += gradient.T @ rough_users[rows]
         ctx.save_for_backward(users_gradient, table_gradient)
@@ -144,4 +205,4 @@ class _InParts(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of the forward pass, scaled."""
         users_gradient, table_gradient = ctx.saved_tensors
-        return gradient * users_gradient, gradient * table_gradient, None, None, None, None
+        return gradient * users_gradient, gradient * table_gradient, None, None, None

@@ -80,8 +80,10 @@ class ItemRows:
         """The same scores for several queries: slices of the rows, and float32 (rows, queries).
 
         Args:
-            queries: User vectors.
+            queries: User vectors; without any there are no parts.
         """
+        if not queries:
+            return
         step = max(1, _CHUNK_BYTES // (8 * self.width))
         for start in range(0, len(self), step):
             part = slice(start, min(start + step, len(self)))
@@ -90,9 +92,10 @@ class ItemRows:
                 yield part, self._scores_of_all(queries, part).astype(np.float32)
 
     def _scores_of_all(self, queries: Sequence[FixedQuery], part: slice) -> NDArray[np.float64]:
+        rows = self._wide_rows(part)
         if self.scales is None:
-            return np.stack([self._scores(query, part) for query in queries], axis=1)
-        rows = self.rows[part].astype(np.float64) if self._wide is None else self._wide[part]
+            folded = [_folded_sums(rows * query.values) for query in queries]
+            return np.stack(folded, axis=1) + self.bias[part, None]
         # Sums of whole numbers below 2^53: a product of matrices adds up to the same.
         sums: NDArray[np.float64] = rows @ np.stack([query.integers for query in queries], axis=1)
         sums *= np.ldexp(1.0, [query.exponent for query in queries])
@@ -101,7 +104,7 @@ class ItemRows:
         return sums
 
     def _scores(self, query: FixedQuery, which: slice | NDArray[np.int64]) -> NDArray[np.float64]:
-        rows = self.rows[which].astype(np.float64) if self._wide is None else self._wide[which]
+        rows = self._wide_rows(which)
         if self.scales is None:
             sums = _folded_sums(rows * query.values)
         else:
@@ -109,6 +112,9 @@ class ItemRows:
             sums *= self.scales[which]
         sums += self.bias[which]
         return sums
+
+    def _wide_rows(self, which: slice | NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.rows[which].astype(np.float64) if self._wide is None else self._wide[which]
 
 
 def _folded_sums(terms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -90,6 +90,25 @@ class Scan:
             return np.full(len(self) if indices is None else len(indices), np.nan, np.float32)
         return self._rows.scores(fixed, indices)
 
+    def scores_batch(
+        self, queries: Sequence[NDArray[np.float32]] | NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """`scores` of several queries, float32 (queries, n); the rows are read once for all.
+
+        Args:
+            queries: User vectors, float32 (queries, width).
+
+        Raises:
+            InputError: A query has another shape.
+        """
+        fixed = [self._fixed(query) for query in queries]
+        scores = np.full((len(fixed), len(self)), np.nan, np.float32)
+        finite = np.array([query is not None for query in fixed], np.bool_)
+        known = [query for query in fixed if query is not None]
+        for part, found in self._rows.scores_in_parts(known):
+            scores[finite, part] = found.T
+        return scores
+
     def ranks(
         self, queries: NDArray[np.float32], item: int, exclude: Collection[int] = ()
     ) -> NDArray[np.int64]:

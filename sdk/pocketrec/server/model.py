@@ -64,4 +64,4 @@ class BundleModel:
     def scores(self, histories: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """As `RankingModel.scores`."""
         read = self._engine.prefill_many(histories)
-        return np.stack([self._engine.scores(vector) for _, vector in read])
+        return self._engine.scan.scores_batch([vector for _, vector in read])
