@@ -39,11 +39,19 @@ class Blend:
         return self._mix(lambda part: part.position_scores(sequences, newest))
 
     def _mix(self, ask: Callable[[PositionScorer], Floats]) -> Floats:
-        """The sum over the parts; one of weight 0 says nothing and is not asked."""
+        """The sum over the parts that are heard; the others are not asked."""
         pairs = list(zip(self.weights, self.parts, strict=True))
-        heard = [(w, part) for w, part in pairs if w] or pairs[:1]
+        heard = (pairs[place] for place in heard_places(self.weights))
         total: Floats = reduce(np.add, (np.float32(w) * ask(part) for w, part in heard))
         return total
+
+
+def heard_places(weights: Sequence[float]) -> list[int]:
+    """Places of the weights above 0: other parts add nothing, whatever they cost.
+
+    Where none is above 0, the first stands for all.
+    """
+    return [place for place, weight in enumerate(weights) if weight] or [0]
 
 
 @dataclass(frozen=True)

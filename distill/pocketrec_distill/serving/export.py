@@ -10,7 +10,7 @@ import torch
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import decoder_blocks
 from pocketrec_distill.models.base import PositionScorer, Scorer
-from pocketrec_distill.models.blend import LogScores
+from pocketrec_distill.models.blend import LogScores, heard_places
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
@@ -37,7 +37,8 @@ def export_teacher(models: RunModels, out: Path) -> str:
     """Write the teacher of a run as a folder; returns its fingerprint.
 
     That is the blend, and the candidate teachers that refine it; but for a table of scores, which
-    knows users, not histories, and one that is not believed at all.
+    knows users, not histories, a part of weight 0, and a teacher that is not believed at all: they
+    would cost the server as much as those that are heard.
 
     Args:
         models: The run; what is not trained yet is trained.
@@ -56,12 +57,14 @@ def teacher_contents(models: RunModels) -> TeacherContents:
     Raises:
         ConfigError: As `export_teacher`.
     """
-    names = tuple(models.heard)
+    pairs = list(zip(models.heard, models.blend.weights, strict=True))
+    weights = dict(pairs[place] for place in heard_places(models.blend.weights))
+    names = tuple(weights)
     if odd := sorted(set(names) - set(get_args(PartName))):
         raise ConfigError(f"{odd[0]} in [teachers] kinds cannot be served; leave it out")
     parts = tuple(
         WeightedPart(cast("PartName", name), weight, _floor(models, name))
-        for name, weight in zip(names, models.blend.weights, strict=True)
+        for name, weight in weights.items()
     )
     towers = _towers(models, names)
     questions = _questions(models)

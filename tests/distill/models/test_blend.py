@@ -34,6 +34,29 @@ def test_a_blend_is_the_weighted_sum() -> None:
     assert blend.position_scores(sequences, 9)[:, 0].tolist() == [4, 39, 74]
 
 
+@dataclass(frozen=True)
+class Silent(Constant):
+    """A part that must not be asked."""
+
+    def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        raise AssertionError(f"asked of {len(histories)}")
+
+    def position_scores(self, sequences: Sequence[np.ndarray], newest: int) -> np.ndarray:
+        raise AssertionError(f"asked of {newest} of {len(sequences)}")
+
+
+def test_a_part_of_weight_0_is_not_asked() -> None:
+    history = [np.zeros(1, np.int32)]
+    blend = Blend((Silent(1), Constant(2), Silent(3)), (0.0, 0.5, 0.0))
+    assert blend.scores(history).tolist() == [[1, 1.5, 2]]
+    assert blend.position_scores(history, 1)[:, 0].tolist() == [1]
+
+
+def test_where_no_part_has_a_weight_all_items_are_alike() -> None:
+    blend = Blend((Constant(1), Silent(2)), (0.0, 0.0))
+    assert blend.scores([np.zeros(1, np.int32)]).tolist() == [[0, 0, 0]]
+
+
 def test_a_weight_too_few_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
         Blend((Constant(1), Constant(2)), (3.0,)).scores([np.zeros(1, np.int32)])

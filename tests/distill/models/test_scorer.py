@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pocketrec_distill.models import SequenceScorer, TowerShape
-from pocketrec_distill.models.base import PADDING, SequenceModel, pad
+from pocketrec_distill.models.base import PADDING, Remembering, SequenceModel, pad
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 
@@ -66,6 +66,29 @@ def test_a_batch_with_padding_equals_one_by_one(model: SequenceModel) -> None:
     print(f"padding: max {np.abs(together - alone).max():.2e}")  # noqa: T201  (says how close)
     np.testing.assert_allclose(together, alone, atol=1e-4)
     np.testing.assert_allclose(small, alone, atol=1e-4)
+
+
+class Counting:
+    """Answers with the number of times that it was asked."""
+
+    asked = 0
+
+    def scores(self, histories: list[np.ndarray]) -> np.ndarray:
+        self.asked += 1
+        return np.full((len(histories), 2), self.asked, np.float32)
+
+    def position_scores(self, sequences: list[np.ndarray], newest: int) -> np.ndarray:
+        return self.scores(sequences) + 10 * newest
+
+
+def test_the_last_answer_is_remembered_and_no_other() -> None:
+    scorer, asked = Remembering(Counting()), histories()
+    assert [scorer.scores(asked)[0, 0] for _ in range(2)] == [1, 1]
+    assert [scorer.position_scores(asked, 3)[0, 0] for _ in range(2)] == [32, 32]
+    # Another number of positions, the same histories in another list, and scores once more.
+    assert scorer.position_scores(asked, 2)[0, 0] == 23
+    assert scorer.position_scores(list(asked), 2)[0, 0] == 24
+    assert scorer.scores(asked)[0, 0] == 5
 
 
 def test_scores_use_the_window_and_no_more(model: SequenceModel) -> None:

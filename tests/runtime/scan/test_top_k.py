@@ -63,6 +63,21 @@ def test_many_rows_are_ranked_as_their_scores_sort(hard, kind):
         same(found, (expected.tolist(), scores[expected].tolist()))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_is_scored_as_its_queries_alone(hard, kind):
+    scan = Scan(hard(kind, 3000, 65, seed=3))
+    queries = np.random.default_rng(4).normal(size=(5, 65)).astype(np.float32)
+    queries[3] = np.nan
+    found = scan.scores_batch(queries)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, [scan.scores(query) for query in queries])
+    assert np.isnan(found[3]).all()
+    assert not np.isnan(found[[0, 1, 2, 4]]).any()
+    assert scan.scores_batch([]).shape == (0, 3000)
+    with pytest.raises(InputError, match=r"give \(65,\)"):
+        scan.scores_batch(queries[:, 1:])
+
+
 def test_rows_whose_coarse_order_is_wrong(catalogue_of):
     # The second component is below half a step of the query: the coarse scan does not see it,
     # and row 0's block looks as good as the one of the true best, far behind it.
