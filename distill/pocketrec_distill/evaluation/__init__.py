@@ -7,6 +7,7 @@ from pocketrec_distill.evaluation.metrics import (
     mrr_at,
     ndcg_at,
     rank_of_target,
+    ranks_of_targets,
     recall_at,
     summarise,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "ndcg_at",
     "paired_difference",
     "rank_of_target",
+    "ranks_of_targets",
     "ratio",
     "recall_at",
     "summarise",

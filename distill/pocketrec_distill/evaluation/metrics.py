@@ -4,7 +4,7 @@ The whole catalogue is ranked, never a sample of negatives (Krichene and Rendle,
 of the history are excluded; ties and NaN count against the model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,16 +34,34 @@ def rank_of_target(scores: NDArray[np.floating], history: NDArray[np.integer], t
     Raises:
         DataError: The target is in the history, where the protocol does not evaluate it.
     """
-    candidate = np.ones(len(scores), dtype=bool)
-    candidate[history] = False
-    if not candidate[target]:
+    return int(ranks_of_targets(scores[None], [history], np.array([target]))[0])
+
+
+def ranks_of_targets(
+    scores: NDArray[np.floating],
+    histories: Sequence[NDArray[np.integer]],
+    targets: NDArray[np.integer],
+) -> Ints:
+    """`rank_of_target` of each row of scores (queries, items), int64 (queries,).
+
+    Raises:
+        DataError: As `rank_of_target`.
+    """
+    rows, items = np.arange(len(targets)), scores.shape[1]
+    own = scores[rows, targets]
+    # Nothing is less than NaN, and NaN is less than nothing.
+    ranks: Ints = items - np.count_nonzero(scores < own[:, None], axis=1)
+    places = np.repeat(rows, [len(history) for history in histories])
+    cells = np.unique(places * items + np.concatenate(histories))  # a repeated item counts once
+    places, seen = cells // items, cells % items
+    if (known := seen == targets[places]).any():
         raise DataError(
-            f"target item {target} stands in its own history; the protocol leaves such events out"
+            f"target item {seen[known][0]} stands in its own history; the protocol leaves such "
+            "events out"
         )
-    candidate[target] = False
-    if np.isnan(scores[target]):
-        return 1 + int(candidate.sum())
-    return 1 + int((candidate & ~(scores < scores[target])).sum())
+    ahead = ~(scores[places, seen] < own[places])
+    ranks -= np.bincount(places[ahead], minlength=len(rows))
+    return ranks
 
 
 def ndcg_at(ranks: Ints, cutoff: int = CUTOFF) -> Floats:

@@ -11,7 +11,8 @@ from pocketrec_distill.evaluation.metrics import (
     CUTOFF,
     RankingMetrics,
     coverage_at,
-    rank_of_target,
+    ndcg_at,
+    ranks_of_targets,
 )
 from pocketrec_distill.models.base import History, Scorer
 from pocketrec_distill.progress import progress
@@ -59,22 +60,42 @@ def evaluate_all(scorers: Mapping[str, Scorer], queries: Queries) -> dict[str, R
     Raises:
         DataError: There is no query.
     """
-    count = len(queries.targets)
-    if count == 0:
-        raise DataError("no held-out event to evaluate; every user needs an unseen next item")
+    count = _asked(queries)
     ranks = {name: np.empty(count, dtype=np.int64) for name in scorers}
     recommended: dict[str, list[NDArray[np.int64]]] = {name: [] for name in scorers}
     items = 0
     starts = progress(range(0, count, BATCH), label="evaluate", unit="batch")
     for start in starts:
         histories = queries.histories[start : start + BATCH]
-        targets = queries.targets[start : start + BATCH].tolist()
+        targets = queries.targets[start : start + BATCH]
         for name, scorer in scorers.items():
             scores = scorer.scores(histories)
             items = scores.shape[1]
-            for row, (history, target) in enumerate(zip(histories, targets, strict=True)):
-                ranks[name][start + row] = rank_of_target(scores[row], history, target)
-                recommended[name].append(top_unseen(scores[row], history, CUTOFF))
+            ranks[name][start : start + BATCH] = ranks_of_targets(scores, histories, targets)
+            for row, history in zip(scores, histories, strict=True):
+                recommended[name].append(top_unseen(row, history, CUTOFF))
     return {
         name: RankingMetrics(ranks[name], coverage_at(recommended[name], items)) for name in scorers
     }
+
+
+def ndcg_of(scorer: Scorer, queries: Queries) -> NDArray[np.float64]:
+    """NDCG@10 of each query, float64 (queries,): `evaluate` without the lists that it covers.
+
+    Raises:
+        DataError: There is no query.
+    """
+    _asked(queries)
+    parts = []
+    for start in range(0, len(queries.targets), BATCH):
+        histories = queries.histories[start : start + BATCH]
+        targets = queries.targets[start : start + BATCH]
+        parts.append(ranks_of_targets(scorer.scores(histories), histories, targets))
+    return ndcg_at(np.concatenate(parts))
+
+
+def _asked(queries: Queries) -> int:
+    """How many queries there are; a metric over none means nothing."""
+    if len(queries.targets) == 0:
+        raise DataError("no held-out event to evaluate; every user needs an unseen next item")
+    return len(queries.targets)

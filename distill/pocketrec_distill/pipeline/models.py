@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm import BaseLlm, pooled_states
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import (
@@ -106,7 +106,7 @@ class RunModels:
 
     def gains(self, scorer: Scorer) -> NDArray[np.float64]:
         """NDCG@10 of each validation query kept for choices, float64 (queries,)."""
-        return evaluate(scorer, self.choices).ndcg
+        return ndcg_of(scorer, self.choices)
 
     def ndcg(self, scorer: Scorer) -> float:
         """Validation NDCG@10 on the queries kept for choices."""
@@ -304,7 +304,7 @@ class RunModels:
         models = LinearModels(self.data)
 
         def ndcg(scorer: Scorer) -> float:
-            return float(evaluate(scorer, self.asked).ndcg.mean())
+            return float(ndcg_of(scorer, self.asked).mean())
 
         def make(folder: Path) -> None:
             chosen = models.choose(ndcg)

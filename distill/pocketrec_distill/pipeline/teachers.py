@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm.base import model_fingerprint
 from pocketrec_distill.models.base import PositionScorer, SequenceScorer
 from pocketrec_distill.pipeline.dataset import QuerySet
@@ -196,8 +196,7 @@ def _fitted(refined: Refined, kind: str, queries: QuerySet) -> TeacherFigures:
     say = fit_say(scores, candidates, logits, fit.targets)
     asked = candidates >= 0
     before, after = (
-        float(evaluate(scorer, measured).ndcg.mean())
-        for scorer in (refined.base, refined.believing(say))
+        float(ndcg_of(scorer, measured).mean()) for scorer in (refined.base, refined.believing(say))
     )
     known = float((asked & ~np.isnan(logits)).sum() / max(1, asked.sum()))
     return TeacherFigures(kind, say.base, say.own, len(measured), before, after, known)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
 from pocketrec_distill.export import export_user_tower
 from pocketrec_distill.export.gguf import export_gguf
 from pocketrec_distill.llm.text import TextTemplate
@@ -203,7 +203,7 @@ def _choice(student: Student, events: Events, window: int) -> tuple[float, float
     scorer = SequenceScorer(student, window)
 
     def ndcg(queries: QuerySet) -> float:
-        return float(evaluate(scorer, queries).ndcg.mean()) if len(queries) else 0.0
+        return float(ndcg_of(scorer, queries).mean()) if len(queries) else 0.0
 
     return ndcg(events.new_validation), ndcg(events.old_validation)
 
