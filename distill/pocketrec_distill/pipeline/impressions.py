@@ -21,6 +21,7 @@ from pocketrec_distill.clicks.vectors import click_counts, click_rows, standard_
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.data.impressions import Impressions
 from pocketrec_distill.data.items import ItemTable
+from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.clicks import score_impressions
 from pocketrec_distill.evaluation.pointwise import summarise_clicks
 from pocketrec_distill.llm.text import TextTemplate
@@ -108,10 +109,13 @@ def distill_clicks(
         The report, `pocketrec.click_report/1` of docs/clicks.md.
 
     Raises:
+        ConfigError: `[run] refit` is set, which is for rankings.
         DataError: The files cannot be read, or hold too little to learn from.
         SourceError: The encoder cannot be had.
         BundleError: The bundle cannot be written.
     """
+    if config.run.refit:
+        raise ConfigError("[run] refit goes with --interactions, not with clicks; leave it out")
     data = read_clicks(impressions, items, config.data)
     return distill_click_data(data, out, config=config, run_dir=run_dir, seed=seed, say=say)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.evaluation.bootstrap import paired_error
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Kept:
     """The best pass on validation; of a distilled model, the last that is no worse.
 

@@ -178,7 +178,8 @@ def fit(
     examples = Examples(sequences, weights, labels, _proposal(model, sequences, settings))
     averaged = Averaged(model, settings.average)
     curve: list[Epoch] = []
-    kept, kept_state = Kept(labels is not None, validate is None), _trained_state(model)
+    kept = Kept(distilled=labels is not None, last=validate is None)
+    kept_state = _trained_state(model)
     for epoch in range(1, settings.epochs + 1):
         loss = _train_epoch(
             model,

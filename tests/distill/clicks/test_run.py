@@ -46,6 +46,21 @@ def run(tmp_path_factory, encoder_folder):
     return folder
 
 
+def test_what_is_for_rankings_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_world(tmp_path)
+    config = tmp_path / "config.toml"
+    config.write_text("[run]\nrefit = true\n", encoding="utf-8")
+    code = main(
+        ["distill", "--impressions", str(tmp_path / "train" / "behaviors.tsv"), "--items",
+         str(tmp_path / "news.tsv"), "--out", str(tmp_path / "bundle"), "--config", str(config)]
+    )  # fmt: skip
+    assert code != 0
+    assert "[run] refit goes with --interactions" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_new_texts_are_told_apart(run: Path) -> None:
     """A reader of football is asked about items that no impression of the training part showed."""
     engine = Engine.open(run / "bundle")

@@ -16,7 +16,7 @@ def gains(mean: float, seed: int = 0, spread: float = 0.3) -> np.ndarray:
 
 def passes(distilled: bool, *gains: np.ndarray) -> list[int]:
     """The pass that is kept after each."""
-    kept = Kept(distilled)
+    kept = Kept(distilled=distilled)
     found = []
     for epoch, values in enumerate(gains, 1):
         before = kept.epoch
