@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics
@@ -26,19 +27,32 @@ class EngineScorer:
         return self.engine.scan.scores_batch(vectors)
 
 
-def timed_ms(call: Callable[[], object], calls: int, warm: int) -> dict[str, float]:
-    """Median and 95th percentile of `call()` in milliseconds, after `warm` calls."""
+def times_ms(call: Callable[[], object], calls: int, warm: int) -> NDArray[np.float64]:
+    """Milliseconds of each `call()`, float64 (calls,), after `warm` calls."""
     times = []
     for _ in range(warm + calls):
         started = time.perf_counter()
         call()
         times.append((time.perf_counter() - started) * 1e3)
-    median, p95 = np.percentile(times[warm:], [50, 95])
+    return np.array(times[warm:])
+
+
+def usual_ms(times: NDArray[np.float64]) -> dict[str, float]:
+    """Median and 95th percentile, as reports show them."""
+    median, p95 = np.percentile(times, [50, 95])
     return {"median": float(median), "p95": float(p95)}
 
 
-def append_and_rank_ms(engine: Engine, history: History) -> dict[str, float]:
-    """Time of one event more and of the ten best unseen items, by a warm engine."""
+def undisturbed_ms(times: NDArray[np.float64]) -> float:
+    """What a call takes while the machine does nothing else: the 10th percentile.
+
+    Medians of the same code, a minute apart, differ by half on a shared machine; this hardly does.
+    """
+    return float(np.percentile(times, 10))
+
+
+def append_and_rank_ms(engine: Engine, history: History) -> NDArray[np.float64]:
+    """Times of one event more and of the ten best unseen items, by a warm engine."""
     *before, last = history.tolist()[-engine.window :]
     state, _ = engine.prefill(before or [last])
 
@@ -46,7 +60,7 @@ def append_and_rank_ms(engine: Engine, history: History) -> dict[str, float]:
         grown, vector = engine.append(state, last)
         engine.rank(vector, 10, exclude=grown.seen)
 
-    return timed_ms(call, calls=500, warm=50)
+    return times_ms(call, calls=500, warm=50)
 
 
 def append_difference(scorer: EngineScorer, histories: Sequence[History]) -> float:
@@ -67,7 +81,7 @@ def append_difference(scorer: EngineScorer, histories: Sequence[History]) -> flo
 
 def teacher_ms(teacher: SequenceScorer, history: History) -> dict[str, float]:
     """Time of the teacher's answer to the same question, item vectors kept between calls."""
-    return timed_ms(lambda: teacher.recommend(history, 10), calls=10, warm=2)
+    return usual_ms(times_ms(lambda: teacher.recommend(history, 10), calls=10, warm=2))
 
 
 def comparisons(test: Mapping[str, RankingMetrics]) -> list[dict[str, object]]:

@@ -65,7 +65,8 @@ class Variant(Precision):
     Attributes:
         ndcg: Validation NDCG@10.
         ndcg_error: Standard error of the difference of its NDCG@10 to fp32's, over the same users.
-        append_ms: Median time of appending one event and ranking, one thread.
+        append_ms: Time of appending one event and ranking, one thread, while nothing else runs
+            (the 10th percentile of many calls).
         append_difference: Largest difference of a score between appending and reading anew.
         size_bytes: Bytes of tower and rows.
         parity: Agreement of its scores with PyTorch's, before any fine-tuning for it.

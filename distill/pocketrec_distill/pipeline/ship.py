@@ -23,7 +23,12 @@ from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
-from pocketrec_distill.pipeline.measure import EngineScorer, append_and_rank_ms, append_difference
+from pocketrec_distill.pipeline.measure import (
+    EngineScorer,
+    append_and_rank_ms,
+    append_difference,
+    undisturbed_ms,
+)
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import (
     FULL,
@@ -151,7 +156,7 @@ class Shipping:
             rows = [asdict(v) | {"shipped": v is best} for v in found]
             (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
-        rule = {"may_lose": LOST_NDCG, "unnoticed_ms": UNNOTICED_MS}
+        rule = {"may_lose": LOST_NDCG, "unnoticed_ms": UNNOTICED_MS, "times": "undisturbed"}
         folder = self.models.run.stage("quantize", {**self.key, **rule}, make)
         rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
         return [Variant(**row) for row in rows]
@@ -171,7 +176,7 @@ class Shipping:
             **asdict(precision),
             ndcg=float(gains.mean()),
             ndcg_error=paired_error(gains, self._gains[FULL]),
-            append_ms=append_and_rank_ms(engine, self.longest_history)["median"],
+            append_ms=undisturbed_ms(append_and_rank_ms(engine, self.longest_history)),
             append_difference=append_difference(scorer, queries.histories),
             size_bytes=len(contents.user_tower or b"") + rows_bytes(contents),
             parity=parity.as_dict(),
