@@ -108,6 +108,22 @@ def test_a_teacher_of_some_candidates() -> None:
     check(found, lambda logits, seen: coarse_kl(logits, found, seen.tolist()), "auto")
 
 
+def test_who_has_seen_everything_teaches_nothing() -> None:
+    """No candidate is left and no rest: neither a loss, nor a gradient that is no number."""
+    users, table = (factor[:2] if len(factor) == POSITIONS else factor for factor in factors())
+    seen = torch.stack((torch.arange(ITEMS), torch.zeros(ITEMS, dtype=torch.int64)))
+    candidates = torch.tensor([[3, 5, NO_CANDIDATE], [3, 5, 1]])
+    found = SparseBatch(candidates, torch.zeros(2, 3), torch.zeros(2))
+    labelled = torch.ones(2, dtype=torch.bool)
+    at = Positions(torch.tensor([1, 2]), torch.zeros(2), seen, labelled, found)
+    loss = whole_catalogue_loss(users, table, at, TrainSettings(candidates=3))
+    of_users, of_table = gradients(loss, users, table)
+    assert loss > 0
+    assert not of_users[0].any()
+    assert of_users[1].any()
+    assert of_table.isfinite().all()
+
+
 def test_half_precision_stays_close() -> None:
     found = sparse(positions(dense()).seen)
     results = []

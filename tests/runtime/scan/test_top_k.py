@@ -64,8 +64,11 @@ def test_many_rows_are_ranked_as_their_scores_sort(hard, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_is_scored_as_its_queries_alone(hard, kind):
-    scan = Scan(hard(kind, 3000, 65, seed=3))
+def test_a_batch_is_scored_as_its_queries_alone(hard, catalogue_of, kind):
+    catalogue = hard(kind, 3000, 65, seed=3)
+    if kind == "float":
+        catalogue = catalogue_of(catalogue.rows, bias=np.arange(3000))
+    scan = Scan(catalogue)
     queries = np.random.default_rng(4).normal(size=(5, 65)).astype(np.float32)
     queries[3] = np.nan
     found = scan.scores_batch(queries)
