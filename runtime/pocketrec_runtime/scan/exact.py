@@ -94,8 +94,10 @@ class ItemRows:
     def _scores_of_all(self, queries: Sequence[FixedQuery], part: slice) -> NDArray[np.float64]:
         rows = self._wide_rows(part)
         if self.scales is None:
-            folded = [_folded_sums(rows * query.values) for query in queries]
-            return np.stack(folded, axis=1) + self.bias[part, None]
+            folded, terms = np.empty((len(rows), len(queries))), np.empty_like(rows)
+            for column, query in enumerate(queries):
+                folded[:, column] = _folded_sums(np.multiply(rows, query.values, out=terms))
+            return folded + self.bias[part, None]
         # Sums of whole numbers below 2^53: a product of matrices adds up to the same.
         sums: NDArray[np.float64] = rows @ np.stack([query.integers for query in queries], axis=1)
         sums *= np.ldexp(1.0, [query.exponent for query in queries])
