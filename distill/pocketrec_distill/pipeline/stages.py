@@ -54,7 +54,8 @@ class RunDirectory:
     Attributes:
         root: The directory; made when missing.
         say: Called with one line per stage, for people.
-        seconds: Wall time of each stage, as measured when it ran.
+        seconds: Wall time of each stage, as measured when it ran, without that of stages made
+            inside it: the sum is that of the run.
         peak_memory: Highest resident memory of each stage in bytes, as measured when it ran.
         follows: Whether another process leads: its stages are waited for, and only those made
             together are taken part in.
@@ -65,6 +66,7 @@ class RunDirectory:
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: dict[str, int] = field(default_factory=dict)
     follows: bool = False
+    _inside: float = field(default=0.0, init=False)
 
     def stage(
         self,
@@ -104,11 +106,22 @@ class RunDirectory:
     def timed(self, name: str) -> Iterator[None]:
         """Time and memory of a stage that is run every time and keeps no files."""
         reset_peak_memory()
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - started
+        with self._clock() as own:
+            yield
+        self.seconds[name] = own()
         self.peak_memory[name] = peak_memory_bytes()
         self.say(f"{name}: {self.seconds[name]:.1f} s")
+
+    @contextmanager
+    def _clock(self) -> Iterator[Callable[[], float]]:
+        """Seconds of the context, once it has ended, without those of clocks inside it."""
+        outside, self._inside, seconds = self._inside, 0.0, 0.0
+        started = time.perf_counter()
+        try:
+            yield lambda: seconds
+        finally:
+            whole = time.perf_counter() - started
+            seconds, self._inside = whole - self._inside, outside + whole
 
     def _make(self, name: str, target: Path, make: Callable[[Path], None]) -> dict[str, Any]:
         self._clear_abandoned()
@@ -116,12 +129,12 @@ class RunDirectory:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         reset_peak_memory()
-        started = time.perf_counter()
         try:
-            make(temporary)
+            with self._clock() as own:
+                make(temporary)
             costs = {
                 "stage": name,
-                "seconds": time.perf_counter() - started,
+                "seconds": own(),
                 "peak_memory_bytes": peak_memory_bytes(),
             }
             (temporary / _DONE).write_text(json.dumps(costs) + "\n", encoding="utf-8")

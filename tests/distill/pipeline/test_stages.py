@@ -164,6 +164,28 @@ def test_a_stage_may_ask_for_another(tmp_path: Path) -> None:
     assert list(run.seconds) == ["inner", "outer"]
 
 
+def test_the_time_of_a_stage_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = run_directory(tmp_path)
+    now = 0.0
+    monkeypatch.setattr(stages.time, "perf_counter", lambda: now)
+
+    def inner(_folder: Path) -> None:
+        nonlocal now
+        now += 3
+
+    def outer(_folder: Path) -> None:
+        nonlocal now
+        now += 1
+        run.stage("inner", {}, inner)
+        now += 4
+
+    for _ in range(2):  # kept stages take no time, and are shown with what they took
+        with run.timed("all"):
+            run.stage("outer", {}, outer)
+            now += 10
+        assert run.seconds == {"inner": 3, "outer": 5, "all": 10}
+
+
 def test_a_stage_that_another_run_finished_first_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
