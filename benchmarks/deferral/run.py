@@ -25,7 +25,7 @@ from pages import put_between
 
 from pocketrec_distill.config import DistillConfig, config_from_mapping
 from pocketrec_distill.deferral import Beliefs
-from pocketrec_distill.evaluation.metrics import RankingMetrics, rank_of_target
+from pocketrec_distill.evaluation.metrics import RankingMetrics, ranks_of_targets
 from pocketrec_distill.models.base import Floats, History
 from pocketrec_distill.models.blend import Blend
 from pocketrec_distill.pipeline.dataset import QuerySet
@@ -170,9 +170,8 @@ def queries_of(scores: Mapping[str, np.ndarray], split: str) -> QuerySet:
 def metrics(scores: Mapping[str, np.ndarray], split: str, name: str) -> RankingMetrics:
     """Metrics of one model on one split; its coverage is not looked at."""
     queries = queries_of(scores, split)
-    rows = zip(scores[f"{split}_{name}"], queries.histories, queries.targets, strict=True)
-    ranks = [rank_of_target(row, history, int(target)) for row, history, target in rows]
-    return RankingMetrics(np.array(ranks), 0.0)
+    found = ranks_of_targets(scores[f"{split}_{name}"], queries.histories, queries.targets)
+    return RankingMetrics(found, 0.0)
 
 
 def measured(engine: Engine, scores: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.evaluation.bootstrap import Interval, mean_interval, ratio
 from pocketrec_distill.evaluation.metrics import (
     RankingMetrics,
-    rank_of_target,
+    ranks_of_targets,
     recall_at,
     summarise,
 )
@@ -76,15 +76,12 @@ def evaluate_cold(scorer: ColdScorer, cold: "ColdItems") -> ColdRanks:
     """Full ranking of every cold query; ties and NaN count against the model."""
     ranks = np.empty((2, len(cold.queries)), dtype=np.int64)
     for start in range(0, len(cold.queries), BATCH):
-        histories = cold.queries.histories[start : start + BATCH]
-        targets = cold.queries.targets[start : start + BATCH].tolist()
+        part = slice(start, start + BATCH)
+        histories, targets = cold.queries.histories[part], cold.queries.targets[part]
         known, new = scorer.scores_with_new(histories)
-        items = known.shape[1]
-        for row, (history, target) in enumerate(zip(histories, targets, strict=True), start):
-            at = row - start
-            everything = np.concatenate((known[at], new[at]))
-            ranks[0, row] = rank_of_target(new[at], _NOTHING, target)
-            ranks[1, row] = rank_of_target(everything, history, items + target)
+        ranks[0, part] = ranks_of_targets(new, [_NOTHING] * len(targets), targets)
+        everything = np.concatenate((known, new), axis=1)
+        ranks[1, part] = ranks_of_targets(everything, histories, known.shape[1] + targets)
     return ColdRanks(ranks[0], ranks[1])
 
 

@@ -73,16 +73,18 @@ def whole_catalogue_loss(
         if bool(counted.any()):
             targets, weights = at.targets[part][counted], at.weights[part][counted]
             share = hard_share * weights.sum() / total
-            found.append(_hard(logits, counted, targets, weights, share, gradients))
+
+            def hard(scores: Tensor) -> Tensor:
+                return share * hard_label_loss(scores, targets, weights)
+
+            found.append(_graded(hard, _chosen(logits, counted), counted, gradients))
         here = at.labelled[part]
-        count = int(here.sum()) if at.found is not None else 0
-        if at.found is not None and count:
-            last = int(rows[part][-1])
+        if at.found is not None and bool(here.any()):
+            count, last = int(here.sum()), int(rows[part][-1])
             wanted = at.found[last - count : last]
-            share = torch.tensor(distance_share * count / labelled)
+            seen, counts = at.seen[part][here], distance_share * count / labelled
             # The last to read the scores: it may write over them.
-            seen = at.seen[part][here]
-            found.append(_distance(logits, here, wanted, seen, settings, share, gradients))
+            found.append(_distance(logits, here, wanted, seen, settings, counts, gradients))
         return found
 
     held = PART_SCORES if users.device.type == "cpu" else ACCELERATOR_PART_SCORES
@@ -93,13 +95,13 @@ def whole_catalogue_loss(
     return loss
 
 
-def _hard(
-    logits: Tensor, rows: Tensor, targets: Tensor, weights: Tensor, share: Tensor, gradients: bool
+def _graded(
+    loss_of: Callable[[Tensor], Tensor], scores: Tensor, rows: Tensor, gradients: bool
 ) -> _Graded:
-    """A share of the loss of hard labels."""
-    scores = _chosen(logits, rows).requires_grad_(gradients)
+    """A loss of the scores of some rows, and its gradient by autograd."""
+    scores.requires_grad_(gradients)
     with torch.set_grad_enabled(gradients):
-        loss = share * hard_label_loss(scores, targets, weights)
+        loss = loss_of(scores)
     gradient = torch.autograd.grad(loss, scores)[0] if gradients else None
     return _Graded(loss.detach(), rows, gradient)
 
@@ -110,16 +112,21 @@ def _distance(
     wanted: Tensor | SparseBatch,
     seen: Tensor,
     settings: TrainSettings,
-    share: Tensor,
+    share: float,
     gradients: bool,
 ) -> _Graded:
     """A share of the mean distance to the teacher, where neither says anything of what was seen."""
-    unseen = _chosen(logits, rows).scatter_(-1, seen, MASKED)
+    scores = _chosen(logits, rows)
     if isinstance(wanted, Tensor):
         dense = wanted.scatter(-1, seen, MASKED)
         if settings.kind(logits.shape[1]) == "kl":
-            return _dense_distance(unseen, rows, dense, seen, share, gradients)
+
+            def distance(scores: Tensor) -> Tensor:
+                return share * full_catalogue_kl(scores.scatter(-1, seen, MASKED), dense)
+
+            return _graded(distance, scores, rows, gradients)
         wanted = best_of_dense(dense, settings.candidates)
+    unseen = scores.scatter_(-1, seen, MASKED)
     # An absent candidate points at a seen item, which is masked already.
     places = torch.where(wanted.candidates >= 0, wanted.candidates, seen[:, :1])
     candidates = unseen.gather(-1, places)
@@ -144,18 +151,6 @@ def _distance(
     gradient = others.mul_(of_rest[:, None])
     gradient.scatter_(-1, places, of_candidates.masked_fill(~known, 0.0))
     return _Graded(loss.detach(), rows, gradient)
-
-
-def _dense_distance(
-    unseen: Tensor, rows: Tensor, wanted: Tensor, seen: Tensor, share: Tensor, gradients: bool
-) -> _Graded:
-    """The same of labels that score every item."""
-    with torch.set_grad_enabled(gradients):
-        loss = share * full_catalogue_kl(unseen.requires_grad_(gradients), wanted)
-    if not gradients:
-        return _Graded(loss, rows, None)
-    (gradient,) = torch.autograd.grad(loss, unseen)
-    return _Graded(loss.detach(), rows, gradient.scatter_(-1, seen, 0.0))
 
 
 def _chosen(logits: Tensor, rows: Tensor) -> Tensor:
