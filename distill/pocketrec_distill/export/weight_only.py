@@ -64,8 +64,8 @@ def weight_only(model: bytes, bits: Bits, *, folded: bool = True) -> bytes:
         bits: 8, with a scale per output; or 4, with a scale per output and block of inputs.
         folded: True writes Cast and Mul, which become float32 weights when the model is opened:
             exactly the rounded weights, at the speed of fp32. False writes DequantizeLinear, which
-            ONNX Runtime multiplies with as it is, rounding activations to 8 bits position by
-            position: an event moves an eighth of the bytes, which pays where a tower is large.
+            ONNX Runtime multiplies with as it is: in 4 bits an event moves an eighth of the bytes,
+            which pays where a tower is large. In 8 bits it has no quick product of the kind.
     """
     import onnx
     from onnx import helper, numpy_helper

@@ -94,9 +94,9 @@ class Shipping:
 
         def make(folder: Path) -> None:
             fp32 = export_user_tower(student)
-            # Bytes moved are what an LLM's blocks cost; a tiny tower costs operators.
-            folded = not isinstance(student, LlmStudent)
             for name, bits in TOWER_BITS.items():
+                # Bytes moved are what an LLM's blocks cost; a tiny tower costs operators.
+                folded = bits != 4 or not isinstance(student, LlmStudent)
                 data = fp32 if bits is None else weight_only(fp32, bits, folded=folded)
                 (folder / f"{name}.onnx").write_bytes(data)
 

@@ -18,6 +18,11 @@ Dims = tuple[int | None, ...]
 Ports = dict[str, tuple[str, Dims]]
 """Name -> ONNX Runtime's type name and sizes."""
 
+# Matrices stored in few bits are multiplied with float activations. ONNX Runtime would round these
+# to 8 bits where it is faster, and a difference in their last bits, such as between one appended
+# event and the same event in a longer run, would now and then round to another number.
+_FLOAT_ACTIVATIONS = ("session.qdq_matmulnbits_accuracy_level", "1")
+
 
 def open_session(
     model: bytes, name: str, threads: int, devices: Sequence[str] = (CPU,)
@@ -42,6 +47,7 @@ def open_session(
     options.enable_mem_pattern = False
     # Errors arrive as exceptions; ONNX Runtime would also print them.
     options.log_severity_level = 4
+    options.add_session_config_entry(*_FLOAT_ACTIVATIONS)
     providers = provider_names(devices)
     if len(providers) > 1:
         options.add_session_config_entry(ASSIGNMENT_KEY, "1")
