@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from pocketrec_distill.models.item_tower import PADDING_TOKEN
 
+SHORTEST = 1e-6
+"""A text of no known piece is divided by this, and not by 0."""
+
 
 class BagTower(nn.Module):
     """Token ids to item vectors: idf * (1 + log count) of each piece, of unit length, mapped.
@@ -39,7 +42,7 @@ class BagTower(nn.Module):
         counts = same.sum(dim=2)
         strength = self.idf(token_ids)[..., 0] * (1 + counts.log()) * kept
         # Each occurrence stands for its share of the piece's one entry.
-        length = (strength.square() / counts).sum(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
+        length = (strength.square() / counts).sum(dim=1, keepdim=True).sqrt().clamp_min(SHORTEST)
         mixed = (self.tokens(token_ids) * (strength / counts)[..., None]).sum(dim=1)
         vectors: Tensor = mixed / length + self.bias
         return vectors

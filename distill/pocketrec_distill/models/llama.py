@@ -14,6 +14,9 @@ from pocketrec_distill.errors import ConfigError
 
 KeyValue = tuple[Tensor, Tensor]
 
+ROPE_THETA = 10_000.0
+"""Base of the rotary positions, where nothing else is said."""
+
 # What is left of random queries where attention starts as an average.
 _INDIFFERENT = 0.2
 
@@ -70,7 +73,7 @@ class RMSNorm(nn.Module):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight
 
 
-def rotary_tables(positions: Tensor, head_dim: int, theta: float = 10000.0) -> KeyValue:
+def rotary_tables(positions: Tensor, head_dim: int, theta: float = ROPE_THETA) -> KeyValue:
     """Cosine and sine tables (length, head_dim) for int64 `positions` (length,).
 
     Halves are rotated against each other, as in Hugging Face's Llama.

@@ -18,6 +18,7 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import decoder_blocks
 from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.llama import (
+    ROPE_THETA,
     KeyValue,
     LlamaBlock,
     RMSNorm,
@@ -65,7 +66,7 @@ class LlmStudent(SequenceModel):
         shape: TowerShape,
         states: NDArray[np.float32] | None,
         *,
-        rope_theta: float = 10_000.0,
+        rope_theta: float = ROPE_THETA,
         eps: float = 1e-5,
         dropout: float = 0.1,
         kept_rate: float = 0.1,
@@ -243,7 +244,7 @@ def _rope_theta(config: Any) -> float:
     """Base of the rotary positions, where transformers 4 and 5 keep it."""
     parameters = getattr(config, "rope_parameters", None) or {}
     found = parameters.get("rope_theta") or getattr(config, "rope_theta", None)
-    return 10_000.0 if found is None else float(found)
+    return ROPE_THETA if found is None else float(found)
 
 
 def _check_llama(config: Any, block: nn.Module) -> None:

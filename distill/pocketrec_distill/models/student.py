@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.llama import (
+    ROPE_THETA,
     KeyValue,
     LlamaBlock,
     RMSNorm,
@@ -120,7 +121,7 @@ class Student(SequenceModel):
         id_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.shape, self.width = shape, shape.width
+        self.shape, self.width, self.rope_theta = shape, shape.width, ROPE_THETA
         self.items = ItemVectors(items, shape.width, states, id_dropout)
         self.blocks = nn.ModuleList(LlamaBlock(shape, dropout) for _ in range(shape.blocks))
         self.norm = RMSNorm(shape.width)

@@ -125,7 +125,7 @@ def tower_part(model: Student | LlmStudent) -> TowerPart:
         width=model.width,
         shape=model.shape,
         projected=wide,
-        rope_theta=model.rope_theta if isinstance(model, LlmStudent) else 10_000.0,
+        rope_theta=model.rope_theta,
         eps=model.norm.eps,
         tensors={"items": table.detach().float().cpu().contiguous(), **tensors},
     )
