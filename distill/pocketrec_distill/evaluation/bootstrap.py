@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from pocketrec_distill.errors import DataError
 
 RESAMPLES = 2000
+# Users drawn at once: their values stay in the caches.
+_DRAWN = 100_000
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +32,14 @@ def _resampled_means(columns: Floats, seed: int) -> Floats:
     users = len(columns)
     if users == 0:
         raise DataError("no query to evaluate; give data with at least one unseen next item")
-    rng = np.random.default_rng(seed)
-    return np.stack([columns[rng.integers(0, users, users)].mean(axis=0) for _ in range(RESAMPLES)])
+    rng, block = np.random.default_rng(seed), max(1, _DRAWN // users)
+    means = np.empty((RESAMPLES, columns.shape[1]))
+    for start in range(0, RESAMPLES, block):
+        rows = means[start : start + block]
+        drawn = rng.integers(0, users, (len(rows), users))
+        for place, column in enumerate(columns.T):
+            rows[:, place] = column[drawn].mean(axis=1)
+    return means
 
 
 def _interval(value: float, samples: Floats) -> Interval:
