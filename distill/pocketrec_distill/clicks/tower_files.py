@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.clicks.encoder import Encoder
+from pocketrec_distill.clicks.export import export_word_tower
 from pocketrec_distill.clicks.settings import ClickSettings
 from pocketrec_distill.clicks.vocabulary import spoken, word_vocabulary
 from pocketrec_distill.clicks.word_tower import distil_word_tower
-from pocketrec_distill.export import export_item_tower, quantize_model
+from pocketrec_distill.export import quantize_model
 from pocketrec_distill.training.held_out import mean_cosine
 from pocketrec_distill.training.item_tower import tokenize
 from pocketrec_runtime.towers import OnnxItemTower
@@ -87,7 +88,7 @@ def make_tower(
         learning_rate=settings.learning_rate,
         seed=seed,
     )
-    fp32 = export_item_tower(tower)
+    fp32 = export_word_tower(tower)
     int8 = quantize_model(fp32)
     full, rounded = (
         _encoded(model, tokenizer, texts, exact.shape[1], settings) for model in (fp32, int8)

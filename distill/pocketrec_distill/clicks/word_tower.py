@@ -21,6 +21,9 @@ Floats = NDArray[np.float32]
 Tokens = Sequence[NDArray[np.int64]]
 
 TOKEN_DROPOUT = 0.1
+SMALLEST = 1e-12
+"""Added to the square of a length, so that a text of no known word is no division by 0."""
+
 _BATCH = 128
 _RIDGE = 1e-2
 # SIF's a (Arora, Liang and Ma, ICLR 2017): words more frequent than this count less.
@@ -48,7 +51,7 @@ class WordTower(nn.Module):
         weights = self.logs(token_ids).exp() * kept
         total = (self.words(token_ids) * weights).sum(dim=1)
         # Not functional.normalize: its norm of 0 has no gradient.
-        vectors: Tensor = total / total.pow(2).sum(dim=1, keepdim=True).add(1e-12).sqrt()
+        vectors: Tensor = total / total.pow(2).sum(dim=1, keepdim=True).add(SMALLEST).sqrt()
         return vectors
 
 

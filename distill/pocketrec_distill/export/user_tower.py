@@ -29,6 +29,12 @@ def export_user_tower(student: Student | LlmStudent) -> bytes:
     return _Tower(student).model()
 
 
+def cache_names(number: int, when: str) -> list[str]:
+    """Names of a block's keys and values in the contract, "past" or "present"."""
+    prefix = "past_key_values" if when == "past" else when
+    return [f"{prefix}.{number}.{part}" for part in ("key", "value")]
+
+
 @dataclass(frozen=True)
 class _Places:
     """Where the new positions stand.
@@ -74,12 +80,12 @@ class _Tower:
     def _cache(self, when: str) -> list[Port]:
         sizes = ("batch", self.shape.kv_heads, f"{when}_length", self.shape.head_dim)
         blocks = range(self.shape.blocks)
-        return [Port(name, sizes) for number in blocks for name in _cached(number, when)]
+        return [Port(name, sizes) for number in blocks for name in cache_names(number, when)]
 
     def _places(self) -> _Places:
         graph, op = self.graph, self.graph.op
         sizes = op("Shape", "item_vectors", end=2)
-        cached = op("Shape", _cached(0, "past")[0], start=2, end=3)
+        cached = op("Shape", cache_names(0, "past")[0], start=2, end=3)
         past = op("Squeeze", cached, graph.whole([0]))
         total = op("Add", past, op("Gather", sizes, graph.whole(1)))
         now = op("Range", past, total, graph.whole(1))
@@ -115,8 +121,8 @@ class _Tower:
         # The newest position may look at all there is.
         query, seen = (self._newest(query), "") if newest else (query, places.seen)
         mixed, *_ = graph.add(
-            "Attention", query, key, value, seen, *_cached(number, "past"),
-            outputs=[f"{prefix}.mixed", *_cached(number, "present")],
+            "Attention", query, key, value, seen, *cache_names(number, "past"),
+            outputs=[f"{prefix}.mixed", *cache_names(number, "present")],
             q_num_heads=shape.heads, kv_num_heads=shape.kv_heads, scale=1.0,
         )  # fmt: skip
         return self._product(f"{prefix}.attention_out", [attention.output.weight], mixed)
@@ -155,9 +161,3 @@ class _Tower:
     def _newest(self, x: str) -> str:
         """The newest position (batch, 1, width)."""
         return self.graph.op("Gather", x, self.graph.whole([-1]), axis=1)
-
-
-def _cached(number: int, when: str) -> list[str]:
-    """Names of a block's keys and values, past or present."""
-    prefix = "past_key_values" if when == "past" else when
-    return [f"{prefix}.{number}.{part}" for part in ("key", "value")]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pocketrec_distill.clicks.calibrate import best_calibration
 from pocketrec_distill.clicks.crossfit import CrossFit, cross_fit, distilled_head
 from pocketrec_distill.clicks.encoder import Encoder, load_encoder
+from pocketrec_distill.clicks.export import export_click_user_tower
 from pocketrec_distill.clicks.head import ClickHead, ClickRows
 from pocketrec_distill.clicks.inputs import ClickData, all_items, read_clicks
 from pocketrec_distill.clicks.tower_files import TowerFiles, make_tower
-from pocketrec_distill.clicks.user_tower import export_click_user_tower
 from pocketrec_distill.clicks.vectors import click_counts, click_rows, standard_directions
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.data.impressions import Impressions

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pocketrec.cli.app import main
+from pocketrec_distill.clicks.export import export_click_user_tower
 from pocketrec_distill.clicks.head import ClickHead
-from pocketrec_distill.clicks.user_tower import export_click_user_tower
 from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.clicks import evaluate_clicks, score_impressions
 from pocketrec_distill.pipeline.impressions import learned_from

@@ -6,6 +6,7 @@ import sentencepiece
 import torch
 
 from pocketrec_distill.clicks.encoder import load_encoder
+from pocketrec_distill.clicks.export import export_word_tower
 from pocketrec_distill.clicks.vectors import standard_directions
 from pocketrec_distill.clicks.vocabulary import spoken, word_vocabulary
 from pocketrec_distill.clicks.word_tower import (
@@ -39,6 +40,21 @@ def test_the_towers_vector_is_the_weighted_mean_at_unit_length() -> None:
     # 3 * (1, 0) + .5 * 4 * (0, 1) = (3, 2); padding counts nothing, alone it is 0.
     assert found[0] == pytest.approx(np.array([3, 2]) / np.sqrt(13))
     assert found[1].tolist() == [0.0, 0.0]
+
+
+def test_the_exported_tower_reads_any_batch_and_length() -> None:
+    import onnxruntime
+
+    rng = np.random.default_rng(4)
+    weights = rng.uniform(0.1, 1, 9).astype(np.float32)
+    tower = WordTower(rng.normal(size=(9, 5)).astype(np.float32), weights)
+    session = onnxruntime.InferenceSession(
+        export_word_tower(tower), providers=["CPUExecutionProvider"]
+    )
+    for batch in (np.array([[3, 8, 3, 3, 0]]), np.array([[3, 4, 0], [5, 3, 6], [0, 0, 0]])):
+        (found,) = session.run(["item_vector"], {"token_ids": batch})
+        expected = tower(torch.from_numpy(batch)).detach().numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_frequent_words_count_less() -> None:

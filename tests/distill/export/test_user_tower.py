@@ -105,6 +105,13 @@ def test_prefill_equals_pytorch(exported: tuple[Student, bytes], batch: int, len
     assert cache[0][0].shape[2] == length
 
 
+def test_a_small_tower_is_few_operators(exported: tuple[Student, bytes]) -> None:
+    """Each costs a microsecond or two, more than its arithmetic."""
+    student, data = exported
+    nodes = onnx.load_model_from_string(data).graph.node
+    assert len(nodes) <= 20 + 16 * student.shape.blocks
+
+
 @torch.inference_mode()
 def test_append_equals_pytorch_from_an_empty_past(exported: tuple[Student, bytes]) -> None:
     student, data = exported
