@@ -19,9 +19,9 @@ STEPS = 64
 """Steps of the query on each side of 0. The bytes 0 to 128 keep pairs of products below 2^15, where
 processors without VNNI add them in 16 bits and would saturate with 255 (vpmaddubsw)."""
 
-BLOCK = 32
-MANY_ROWS = 1 << 18
-"""From here on blocks are twice as large: fewer maxima to look at, more rows to score exactly."""
+BLOCKS, MAX_BLOCK = 4096, 64
+"""About so many blocks, of at most so many rows: to look at more maxima costs time, and so does to
+score more rows exactly."""
 
 CHUNK_ROWS = 1 << 17
 SHARD_BYTES = 1 << 27
@@ -82,7 +82,7 @@ class IntegerCoarse:
         chunk_rows: int = CHUNK_ROWS,
         shard_bytes: int = SHARD_BYTES,
     ) -> None:
-        self.block = BLOCK if len(rows) < MANY_ROWS else 2 * BLOCK
+        self.block = block_rows(len(rows))
         # int32 holds 127 * 127 * 4096.
         squares = np.einsum("ij,ij->i", rows, rows, dtype=np.int32)
         norms = scales * np.sqrt(squares, dtype=np.float64)
@@ -140,6 +140,11 @@ class IntegerCoarse:
         else:
             centre = maxima * query.step
         return BlockBounds(centre - error, centre + error)
+
+
+def block_rows(rows: int) -> int:
+    """Rows of a block in a catalogue of so many: a power of two."""
+    return min(MAX_BLOCK, 1 << ((rows - 1) // BLOCKS).bit_length())
 
 
 @dataclass(frozen=True, eq=False)

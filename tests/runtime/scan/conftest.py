@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pocketrec_runtime as rt
+from pocketrec_runtime.scan import integer
 
 
 def _load(name: str) -> ModuleType:
@@ -21,6 +22,14 @@ def _load(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def reference() -> ModuleType:
     return _load("reference")
+
+
+@pytest.fixture(scope="module", params=[integer.BLOCKS, 16], ids=["a block a row", "few blocks"])
+def blocks(request: pytest.FixtureRequest):
+    """Small catalogues with blocks of one row, as they have, and of many, as large ones have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(integer, "BLOCKS", request.param)
+        yield
 
 
 def make_catalogue(rows, scales=None, bias=None) -> rt.Catalogue:

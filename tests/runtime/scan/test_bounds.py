@@ -13,6 +13,8 @@ from pocketrec_runtime.scan.blas import FloatCoarse
 from pocketrec_runtime.scan.fixed import fix
 from pocketrec_runtime.scan.integer import STEPS, IntegerCoarse, _quantize
 
+pytestmark = pytest.mark.usefixtures("blocks")
+
 WIDTHS = (1, 3, 63, 64, 65, 256)
 INTEGER_KINDS = ("plain", "duplicates", "zeros", "subnormal", "mixed", "biased", "ties")
 
