@@ -4,9 +4,9 @@ Scores of all positions at once, their softmax and its gradient would each be fa
 processor's caches, and the time of a step would go into moving them. So each part of the positions
 is scored, its loss and the gradient of its scores are taken while they are at hand, and only the
 gradients of the two small factors are kept (as in Liger Kernel's fused linear cross-entropy, Hsu et
-al., 2024, there for GPUs). A distance to few candidates of a teacher knows the others by their log
-sum alone, whose gradient is their softmax: it is made in the place of the scores. The result is
-that of the whole, but for rounding.
+al., 2024, there for GPUs). The gradient of a cross-entropy is a softmax, and so is that of a
+distance to few candidates of a teacher, which knows the others by their log sum alone: it is made
+in the place of the scores. The result is that of the whole, but for rounding.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from pocketrec_distill.training.closure import Closure
 from pocketrec_distill.training.distances import best_of_dense, sparse_distance
-from pocketrec_distill.training.losses import MASKED, full_catalogue_kl, hard_label_loss
+from pocketrec_distill.training.losses import MASKED, full_catalogue_kl
 from pocketrec_distill.training.positions import Positions
 from pocketrec_distill.training.settings import TrainSettings
 from pocketrec_distill.training.sparse_labels import SparseBatch
@@ -69,17 +69,13 @@ def whole_catalogue_loss(
 
     def part_loss(logits: Tensor, part: slice) -> list[_Graded]:
         found = []
-        counted = at.weights[part] > 0
+        counted, here = at.weights[part] > 0, at.labelled[part]
+        asked = at.found is not None and bool(here.any())
         if bool(counted.any()):
-            targets, weights = at.targets[part][counted], at.weights[part][counted]
-            share = hard_share * weights.sum() / total
-
-            def hard(scores: Tensor) -> Tensor:
-                return share * hard_label_loss(scores, targets, weights)
-
-            found.append(_graded(hard, _chosen(logits, counted), counted, gradients))
-        here = at.labelled[part]
-        if at.found is not None and bool(here.any()):
+            scores = logits[counted] if asked else _chosen(logits, counted)
+            weights = hard_share * at.weights[part][counted] / total
+            found.append(_hard(scores, counted, at.targets[part][counted], weights, gradients))
+        if at.found is not None and asked:
             count, last = int(here.sum()), int(rows[part][-1])
             wanted = at.found[last - count : last]
             seen, counts = at.seen[part][here], distance_share * count / labelled
@@ -93,6 +89,22 @@ def whole_catalogue_loss(
         users, table, part_loss, part, settings.dtype
     )
     return loss
+
+
+def _hard(
+    scores: Tensor, rows: Tensor, targets: Tensor, weights: Tensor, gradients: bool
+) -> _Graded:
+    """The cross-entropy of what came next, a sum by weight; writes over the scores."""
+    highest = scores.amax(dim=-1)
+    wanted = scores.gather(-1, targets[:, None])[:, 0]
+    odds = scores.sub_(highest[:, None]).exp_()
+    sums = odds.sum(dim=-1)
+    loss = (weights * (sums.log() + highest - wanted)).sum()
+    if not gradients:
+        return _Graded(loss, rows, None)
+    gradient = odds.mul_((weights / sums)[:, None])
+    gradient.scatter_add_(-1, targets[:, None], -weights[:, None])
+    return _Graded(loss, rows, gradient)
 
 
 def _graded(
