@@ -48,7 +48,8 @@ def coarse_graph(
     """
     nodes: Pieces = []
     tensors = _tensor("zero_point", np.array(zero_point, np.uint8))
-    tensors += _tensor("blocks", np.array([0, -1, block], np.int64))
+    if block > 1:
+        tensors += _tensor("blocks", np.array([0, -1, block], np.int64))
     parts = range(0, len(rows), chunk)
     for part, start in enumerate(parts):
         rows_of = _padded(rows[start : start + chunk], block)
@@ -56,8 +57,11 @@ def coarse_graph(
         tensors += _tensor(f"scales{part}", _padded(scales[start : start + chunk], block))
         if bias is not None:
             tensors += _tensor(f"bias{part}", _padded(bias[start : start + chunk], block))
-        nodes += _chunk_nodes(part, biased=bias is not None)
-    nodes += _node("Concat", [f"maxima{part}" for part in range(len(parts))], "maxima", {"axis": 1})
+        output = f"maxima{part}" if len(parts) > 1 else "maxima"
+        nodes += _chunk_nodes(part, output, biased=bias is not None, blocked=block > 1)
+    if len(parts) > 1:
+        maxima = [f"maxima{part}" for part in range(len(parts))]
+        nodes += _node("Concat", maxima, "maxima", {"axis": 1})
     inputs = payload(11, _port("query", _UINT8, ["batch", rows.shape[1]]))
     if bias is not None:
         inputs += payload(11, _port("step", _FLOAT, ["batch", 1]))
@@ -67,18 +71,21 @@ def coarse_graph(
     return b"".join([*number(1, _IR_VERSION), *graph, *opset])
 
 
-def _chunk_nodes(part: int, *, biased: bool) -> Pieces:
+def _chunk_nodes(part: int, output: str, *, biased: bool, blocked: bool) -> Pieces:
+    """From the query to the maxima of a chunk; a block of one row is its own maximum."""
+    scores = f"scores{part}" if blocked else output
+    scaled = f"scaled{part}" if biased else scores
     nodes = _node("MatMulInteger", ["query", f"rows{part}", "zero_point"], f"products{part}")
     nodes += _node("Cast", [f"products{part}"], f"floats{part}", {"to": _FLOAT})
-    nodes += _node("Mul", [f"floats{part}", f"scales{part}"], f"scaled{part}")
-    scores = f"scaled{part}"
+    nodes += _node("Mul", [f"floats{part}", f"scales{part}"], scaled)
     if biased:
-        nodes += _node("Mul", [scores, "step"], f"stepped{part}")
-        nodes += _node("Add", [f"stepped{part}", f"bias{part}"], f"scores{part}")
-        scores = f"scores{part}"
-    nodes += _node("Reshape", [scores, "blocks"], f"blocked{part}")
-    reduced: Mapping[str, int | Sequence[int]] = {"axes": [2], "keepdims": 0}
-    return nodes + _node("ReduceMax", [f"blocked{part}"], f"maxima{part}", reduced)
+        nodes += _node("Mul", [scaled, "step"], f"stepped{part}")
+        nodes += _node("Add", [f"stepped{part}", f"bias{part}"], scores)
+    if blocked:
+        nodes += _node("Reshape", [scores, "blocks"], f"blocked{part}")
+        reduced: Mapping[str, int | Sequence[int]] = {"axes": [2], "keepdims": 0}
+        nodes += _node("ReduceMax", [f"blocked{part}"], output, reduced)
+    return nodes
 
 
 def _padded(values: NDArray[Scalar], block: int) -> NDArray[Scalar]:
