@@ -44,16 +44,21 @@ def quantize_matrix(matrix: Floats, bits: Bits) -> tuple[NDArray[np.int8], Float
     widest = np.abs(blocks).max(axis=1, keepdims=True) / largest
     clips = _CLIPS if bits == 4 else _CLIPS[-1:]
     best = np.full(widest.shape, np.inf, np.float32)
-    codes, scales = np.zeros(blocks.shape, np.int8), widest.astype(np.float32)
+    scales, work = widest.astype(np.float32), np.empty_like(blocks)
     for clip in clips[::-1]:
         tried = np.where(widest > 0, widest * clip, 1).astype(np.float32)
-        rounded = np.clip(np.rint(blocks / tried), -largest, largest)
-        error = ((blocks - rounded * tried) ** 2).sum(axis=1, keepdims=True)
+        np.multiply(_codes(blocks, tried, largest, work), tried, out=work)
+        np.subtract(blocks, work, out=work)
+        error = np.einsum("bio,bio->bo", work, work)[:, None]
         better = error < best
-        best = np.where(better, error, best)
-        codes = np.where(better, rounded, codes).astype(np.int8)
-        scales = np.where(better, tried, scales)
+        best, scales = np.where(better, error, best), np.where(better, tried, scales)
+    codes = _codes(blocks, scales, largest, work).astype(np.int8)
     return codes.reshape(inputs, outputs), np.ascontiguousarray(scales[:, 0])
+
+
+def _codes(blocks: Floats, scales: Floats, largest: int, out: Floats) -> Floats:
+    np.rint(np.divide(blocks, scales, out=out), out=out)
+    return np.clip(out, -largest, largest, out=out)
 
 
 def weight_only(model: bytes, bits: Bits, *, folded: bool = True) -> bytes:
