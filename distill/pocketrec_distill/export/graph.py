@@ -94,7 +94,5 @@ class Graph:
     def _constant(self, name: str, value: ArrayLike) -> str:
         from onnx import numpy_helper
 
-        if name not in self._constants:
-            # In rows, as a transposed matrix is not; scalars stay scalars.
-            self._constants[name] = numpy_helper.from_array(np.array(value, order="C"), name)
+        self._constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
