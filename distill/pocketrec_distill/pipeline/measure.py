@@ -23,8 +23,8 @@ class EngineScorer:
 
     def scores(self, histories: Sequence[History]) -> Floats:
         """Scores float32 (histories, items)."""
-        vectors = [self.engine.prefill(history.tolist())[1] for history in histories]
-        return self.engine.scan.scores_batch(vectors)
+        read = self.engine.prefill_many([history.tolist() for history in histories])
+        return self.engine.scan.scores_batch([vector for _, vector in read])
 
 
 def times_ms(call: Callable[[], object], calls: int, warm: int) -> NDArray[np.float64]:
