@@ -42,7 +42,8 @@ class EngineWithNew:
 
     def scores_with_new(self, histories: Sequence[History]) -> tuple[Floats, Floats]:
         """Scores float32 (histories, items) and (histories, new items)."""
-        users = np.stack([self.engine.prefill(history.tolist())[1] for history in histories])
+        read = self.engine.prefill_many([history.tolist() for history in histories])
+        users = np.stack([vector for _, vector in read])
         return self.engine.scan.scores_batch(users), (users @ self.new.T).astype(np.float32)
 
 
