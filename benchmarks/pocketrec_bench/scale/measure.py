@@ -16,14 +16,14 @@ from pocketrec_bench.scale.report import AxisName, AxisResult, Check, ScaleRepor
 from pocketrec_runtime import Engine, read_bundle
 from pocketrec_runtime.bundle import Bundle
 from pocketrec_runtime.errors import InputError
+from pocketrec_runtime.scan.exact import quick_rows
 from pocketrec_runtime.selftest import self_test
 from pocketrec_runtime.towers import RunSettings
 
 ITEMS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 HISTORY = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 USERS = (10, 30, 100, 300, 1_000, 3_000, 10_000)
-# Up to 2,048 items every row is scored exactly at once: another law, see scan.top_k.
-_COARSE_FROM = 4_096
+_SCALE_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def roofline_of(items: AxisResult, device: DeviceCard, read_bytes_s_: float) -> 
     """
     sizes, costs = items.sizes, _medians(items)
     large = _last_cache(device)
-    coarse = [n for n, size in enumerate(sizes) if size >= _COARSE_FROM] or list(range(len(sizes)))
+    # Few rows are all scored exactly at once, which is another law.
+    few = quick_rows(round(items.bytes_each) - _SCALE_BYTES)
+    coarse = [n for n, size in enumerate(sizes) if size > few] or list(range(len(sizes)))
     inside = [n for n in coarse if sizes[n] * items.bytes_each <= large / 2] or coarse[:2]
     outside = [n for n in coarse if sizes[n] * items.bytes_each >= 1.5 * large]
     fixed, compute = relative_line([sizes[n] for n in inside], [costs[n] for n in inside])

@@ -11,14 +11,11 @@ from pocketrec_runtime.catalogue import Catalogue
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.scan.blas import FloatCoarse
 from pocketrec_runtime.scan.coarse import BlockBounds, Coarse
-from pocketrec_runtime.scan.exact import ItemRows
+from pocketrec_runtime.scan.exact import ItemRows, quick_rows
 from pocketrec_runtime.scan.fixed import FixedQuery, fix
 from pocketrec_runtime.scan.integer import IntegerCoarse
 from pocketrec_runtime.scan.ranks import ranks_of
 from pocketrec_runtime.scan.select import best, check_k, check_mask, checked_rows
-
-DIRECT_ROWS = 2048
-"""Where scoring every row takes as long as a coarse pass before it (64 wide, see benchmarks)."""
 
 _Scored = tuple[NDArray[np.int64], NDArray[np.float32]]
 _NO_ROWS = np.empty(0, np.int64)
@@ -53,16 +50,20 @@ class Scan:
     Args:
         catalogue: The items; its rows are read where they lie.
         threads: Threads of one coarse pass.
-        direct_rows: Up to so many rows are scored exactly at once, which is then less work.
+        direct_rows: Up to so many rows are scored exactly at once; None is where that is less work
+            than a coarse pass before it.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, threads: int = 1, direct_rows: int = DIRECT_ROWS
+        self, catalogue: Catalogue, *, threads: int = 1, direct_rows: int | None = None
     ) -> None:
         self._allowed = catalogue.allowed
         self._rows = ItemRows(catalogue.rows, catalogue.scales, catalogue.bias)
+        if direct_rows is None:
+            direct_rows = quick_rows(self._rows.width, floats=catalogue.scales is None)
         self._direct_rows = direct_rows
-        self._coarse = _open_coarse(catalogue, threads) if len(catalogue) > direct_rows else None
+        few = len(catalogue) <= self._direct_rows
+        self._coarse = None if few else _open_coarse(catalogue, threads)
         self._block = 1 if self._coarse is None else self._coarse.block
 
     def __len__(self) -> int:

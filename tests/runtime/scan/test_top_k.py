@@ -48,7 +48,7 @@ def test_top_k_is_brute_force(hard, reference, data, kind, seed):
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_rows_are_ranked_as_their_scores_sort(hard, kind):
     catalogue = hard(kind, 5000, 24, seed=6)
-    scan = Scan(catalogue)
+    scan = Scan(catalogue, direct_rows=0)
     rng = np.random.default_rng(0)
     exclude = frozenset(rng.integers(0, 5000, 40).tolist())
     for allow in (None, rng.random(5000) < 0.7, rng.random(5000) < 0.01):
@@ -69,7 +69,7 @@ def test_a_batch_is_scored_as_its_queries_alone(hard, catalogue_of, kind):
     catalogue = hard(kind, 3000, 65, seed=3)
     if kind == "float":
         catalogue = catalogue_of(catalogue.rows, bias=np.arange(3000))
-    scan = Scan(catalogue)
+    scan = Scan(catalogue, direct_rows=0)
     queries = np.random.default_rng(4).normal(size=(5, 65)).astype(np.float32)
     queries[3] = np.nan
     found = scan.scores_batch(queries)
@@ -99,7 +99,7 @@ def test_rows_whose_coarse_order_is_wrong(catalogue_of):
 def test_the_best_may_be_excluded(hard):
     # What is left out had the highest lower bounds, which then promise nothing.
     catalogue = hard("plain", 5000, 24, seed=6)
-    scan = Scan(catalogue)
+    scan = Scan(catalogue, direct_rows=0)
     query = np.random.default_rng(0).normal(size=24).astype(np.float32)
     order = np.lexsort((np.arange(5000), -scan.scores(query)))
     for count in (5, 40):
@@ -124,7 +124,7 @@ def test_ties_between_blocks_that_are_opened_one_after_the_other(catalogue_of):
 
 def test_few_rows_are_rescored(hard):
     catalogue = hard("plain", 20_000, 64, seed=9)
-    scan = Scan(catalogue)
+    scan = Scan(catalogue, direct_rows=0)
     query = np.random.default_rng(1).normal(size=64).astype(np.float32)
     assert 10 * scan.coarse.block <= scan.top_k(query, 10).rescored <= 2000
     half = np.random.default_rng(2).random(20_000) < 0.5
@@ -134,7 +134,7 @@ def test_few_rows_are_rescored(hard):
 def test_float_rows_are_certified_too(hard):
     catalogue = hard("float", 5000, 32, seed=9)
     query = np.random.default_rng(1).normal(size=32).astype(np.float32)
-    assert 10 <= Scan(catalogue).top_k(query, 10).rescored <= 20
+    assert 10 <= Scan(catalogue, direct_rows=0).top_k(query, 10).rescored <= 20
 
 
 def test_all_filtered_is_an_empty_answer(hard):
@@ -162,7 +162,7 @@ def test_masks_are_left_as_they_were(hard):
 
 @pytest.mark.parametrize("kind", ["plain", "biased", "mixed", "float"])
 def test_batch_equals_single(hard, kind):
-    scan = Scan(hard(kind, 3000, 16, seed=2))
+    scan = Scan(hard(kind, 3000, 16, seed=2), direct_rows=0)
     rng = np.random.default_rng(3)
     queries = rng.normal(size=(21, 16)).astype(np.float32)
     queries[4, 2] = np.nan
@@ -181,8 +181,11 @@ def test_batch_equals_single(hard, kind):
 def test_two_threads_answer_as_one(hard):
     catalogue = hard("plain", 5000, 64, seed=1)
     query = np.random.default_rng(0).normal(size=64).astype(np.float32)
-    one = Scan(catalogue).top_k(query, 7)
-    same(Scan(catalogue, threads=2).top_k(query, 7), (one.indices.tolist(), one.scores.tolist()))
+    one = Scan(catalogue, direct_rows=0).top_k(query, 7)
+    same(
+        Scan(catalogue, threads=2, direct_rows=0).top_k(query, 7),
+        (one.indices.tolist(), one.scores.tolist()),
+    )
 
 
 def test_bad_arguments_are_refused(hard):
@@ -204,12 +207,23 @@ def test_bad_arguments_are_refused(hard):
         scan.top_k_batch([query, query], 1, exclude=[[]])
 
 
+@pytest.mark.parametrize(
+    ("kind", "width", "rows"), [("plain", 64, 4096), ("plain", 256, 1024), ("float", 64, 256)]
+)
+def test_few_numbers_are_scored_at_once(hard, kind, width, rows):
+    assert Scan(hard(kind, rows, width, seed=1)).coarse is None
+    more = Scan(hard(kind, rows + 1, width, seed=1))
+    assert more.coarse is not None
+    query = np.random.default_rng(3).normal(size=width).astype(np.float32)
+    assert more.top_k(query, 3).rescored <= rows
+
+
 def test_large_catalogues_have_larger_blocks(hard):
     many = integer.BLOCKS
     rows = [1, many, many + 1, 3 * many, 25 * many, 100 * many]
     assert [integer.block_rows(count) for count in rows] == [1, 1, 2, 4, 32, 64]
     catalogue = hard("plain", 300_005, 4, seed=1)
-    scan = Scan(catalogue)
+    scan = Scan(catalogue, direct_rows=0)
     assert scan.coarse.block == 64
     query = np.array([1, -2, 0.5, 3], np.float32)
     scores = scan.scores(query)
