@@ -17,7 +17,7 @@ def test_kept_rows_score_alike(kind: str, monkeypatch: pytest.MonkeyPatch) -> No
     query = fix(rng.normal(size=5).astype(np.float32))
     assert query is not None
     kept = ItemRows(stored, scales, bias)
-    monkeypatch.setattr(exact, "quick_rows", lambda width, *, floats: 0)
+    monkeypatch.setattr(exact, "quick_rows", lambda *_sizes, **_kinds: 0)
     made_anew = ItemRows(stored, scales, bias)
     some = np.array([6, 0, 3])
     for indices in (None, some):
