@@ -107,13 +107,13 @@ def _hard(
     return _Graded(loss, rows, gradient)
 
 
-def _graded(
-    loss_of: Callable[[Tensor], Tensor], scores: Tensor, rows: Tensor, gradients: bool
+def _dense_distance(
+    scores: Tensor, rows: Tensor, wanted: Tensor, seen: Tensor, share: float, gradients: bool
 ) -> _Graded:
-    """A loss of the scores of some rows, and its gradient by autograd."""
+    """The distance to labels that score every item."""
     scores.requires_grad_(gradients)
     with torch.set_grad_enabled(gradients):
-        loss = loss_of(scores)
+        loss = share * full_catalogue_kl(scores.scatter(-1, seen, MASKED), wanted)
     gradient = torch.autograd.grad(loss, scores)[0] if gradients else None
     return _Graded(loss.detach(), rows, gradient)
 
@@ -132,11 +132,7 @@ def _distance(
     if isinstance(wanted, Tensor):
         dense = wanted.scatter(-1, seen, MASKED)
         if settings.kind(logits.shape[1]) == "kl":
-
-            def distance(scores: Tensor) -> Tensor:
-                return share * full_catalogue_kl(scores.scatter(-1, seen, MASKED), dense)
-
-            return _graded(distance, scores, rows, gradients)
+            return _dense_distance(scores, rows, dense, seen, share, gradients)
         wanted = best_of_dense(dense, settings.candidates)
     unseen = scores.scatter_(-1, seen, MASKED)
     # An absent candidate points at a seen item, which is masked already.

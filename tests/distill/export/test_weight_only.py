@@ -34,6 +34,15 @@ def opened(model: bytes) -> OnnxUserTower:
     return OnnxUserTower(model, shape)
 
 
+def append_difference(tower: OnnxUserTower, events: np.ndarray) -> float:
+    """Largest difference between reading events one by one and all at once."""
+    whole, _ = tower.run(events)
+    past = None
+    for at in range(events.shape[1]):
+        found, past = tower.run(events[:, at : at + 1], past)
+    return float(np.abs(found - whole).max())
+
+
 def test_8_bits_by_hand() -> None:
     """Two outputs of 3 inputs; scales 254 / 127 and 63.5 / 127; an output of zeros stays so."""
     matrix = np.array([[254, 1, 0], [-3.2, -63.5, 0], [100, 0.3, 0]], np.float32)
@@ -119,11 +128,7 @@ def test_appending_equals_reading_anew(
     """What dynamic quantization breaks: a position's activations are its own affair here."""
     tower = opened(weight_only(exported[1], bits, folded=folded))
     events = np.random.default_rng(3).normal(size=(1, 6, 32)).astype(np.float32)
-    whole, _ = tower.run(events)
-    past = None
-    for at in range(6):
-        found, past = tower.run(events[:, at : at + 1], past)
-    assert np.abs(found - whole).max() < 1e-5
+    assert append_difference(tower, events) < 1e-5
 
 
 @pytest.mark.parametrize("bits", [8, 4])
@@ -152,11 +157,7 @@ def test_blocks_of_an_llms_size_in_4_bits_have_an_exact_cache() -> None:
     )  # fmt: skip
     tower = OnnxUserTower(model, sizes)
     events = np.random.default_rng(3).normal(size=(8, 48, 64)).astype(np.float32)
-    whole, _ = tower.run(events)
-    past = None
-    for at in range(48):
-        found, past = tower.run(events[:, at : at + 1], past)
-    assert np.abs(found - whole).max() < 1e-5
+    assert append_difference(tower, events) < 1e-5
 
 
 @pytest.mark.parametrize("bits", [8, 4])
