@@ -45,7 +45,8 @@ class LlmStudentSettings:
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step.
-        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
+            time; 0 takes all.
         learning_rate: Step size of item vectors and projections.
         kept_rate: Step size of the kept blocks over `learning_rate`.
     """
@@ -57,7 +58,7 @@ class LlmStudentSettings:
     epochs: int = 8
     patience: int = 2
     batch: int = 32
-    sequences: int = 5_000
+    pass_positions: int = 150_000
     learning_rate: float = 1e-3
     kept_rate: float = 0.1
 
@@ -67,7 +68,7 @@ class LlmStudentSettings:
                 raise ConfigError(
                     f"[llm_student] {name} is {getattr(self, name)}; it must be above 0, and finite"
                 )
-        for name in ("first", "last", "alignment", "sequences", "kept_rate"):
+        for name in ("first", "last", "alignment", "pass_positions", "kept_rate"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(
                     f"[llm_student] {name} is {getattr(self, name)}; it cannot be below 0 or "

@@ -152,8 +152,8 @@ class TeacherSettings:
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step.
-        sequences: Most sequences in one pass, drawn anew each time; 0 takes all. It bounds the
-            time of the slowest stage on large data.
+        pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
+            time; 0 takes all. It bounds the time of the slowest stage on large data.
         learning_rate: Step size of the new layers.
         adapter_rate: Step size of the adapter over `learning_rate`.
         adapter: "lora", "adalora", "ia3" or "prefix".
@@ -167,7 +167,7 @@ class TeacherSettings:
     epochs: int = 4
     patience: int = 1
     batch: int = 32
-    sequences: int = 5_000
+    pass_positions: int = 200_000
     learning_rate: float = 1e-3
     adapter_rate: float = 0.5
     adapter: str = "lora"
@@ -175,7 +175,7 @@ class TeacherSettings:
 
     def __post_init__(self) -> None:
         _positive("teacher", self, "width", "rank", "epochs", "patience", "batch", "learning_rate")
-        _not_negative("teacher", self, "blocks", "adapter_rate", "sequences")
+        _not_negative("teacher", self, "blocks", "adapter_rate", "pass_positions")
         _dropout("teacher", self, "dropout")
         try:
             AdapterShape(self.adapter, self.rank, checkpointing=self.checkpointing)
@@ -207,7 +207,8 @@ class StudentSettings:
             stops.
         batch: Sequences per step at most.
         positions: Positions per step at most, on average: long histories make small batches.
-        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
+            time; 0 takes all. It bounds the time of a pass on large data.
         average: Decay per step of the running average of weights that is validated and kept.
         learning_rate: AdamW's highest step size.
         weight_decay: AdamW's decay of matrices.
@@ -226,7 +227,7 @@ class StudentSettings:
     patience: int = 6
     batch: int = 192
     positions: int = 2048
-    sequences: int = 20_000
+    pass_positions: int = 250_000
     average: float = 0.98
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
@@ -234,7 +235,7 @@ class StudentSettings:
     def __post_init__(self) -> None:
         names = ("epochs", "patience", "batch", "positions", "learning_rate")
         _positive("student", self, *names)
-        _not_negative("student", self, "weight_decay", "sequences")
+        _not_negative("student", self, "weight_decay", "pass_positions")
         _dropout("student", self, "dropout", "id_dropout", "average")
         if self.start not in STARTS:
             raise ConfigError(
@@ -258,7 +259,8 @@ class ControlSettings:
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step.
-        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
+            time; 0 takes all. It bounds the time of a pass on large data.
         average: Decay per step of the running average of weights that is validated and kept.
         learning_rate: AdamW's step size.
         weight_decay: AdamW's decay of matrices.
@@ -268,14 +270,14 @@ class ControlSettings:
     epochs: int = 60
     patience: int = 8
     batch: int = 64
-    sequences: int = 20_000
+    pass_positions: int = 250_000
     average: float = 0.98
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
         _positive("control", self, "epochs", "patience", "batch", "learning_rate")
-        _not_negative("control", self, "weight_decay", "sequences")
+        _not_negative("control", self, "weight_decay", "pass_positions")
         _dropout("control", self, "dropout", "average")
 
 
@@ -336,7 +338,7 @@ def hard_label_training(control: ControlSettings, seed: int) -> TrainSettings:
         epochs=control.epochs,
         patience=control.patience,
         batch=control.batch,
-        sequences=control.sequences,
+        pass_positions=control.pass_positions,
         average=control.average,
         learning_rate=control.learning_rate,
         weight_decay=control.weight_decay,
@@ -353,7 +355,7 @@ def distillation_training(
         patience=student.patience,
         batch=student.batch,
         positions=student.positions,
-        sequences=student.sequences,
+        pass_positions=student.pass_positions,
         average=student.average,
         learning_rate=student.learning_rate,
         schedule="cosine",

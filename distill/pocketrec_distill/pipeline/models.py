@@ -63,6 +63,7 @@ from pocketrec_distill.training.loop import Epoch, fit
 from pocketrec_distill.training.objective import Labels
 from pocketrec_distill.training.parallel import ALONE, Group, current_group
 from pocketrec_distill.training.synthetic import RECIPE
+from pocketrec_distill.training.windows import pass_sequences
 
 # Choices look at this many validation queries at most, and at no larger score matrix than this.
 MAX_CHOICE_QUERIES = 5_000
@@ -267,7 +268,8 @@ class RunModels:
     def teacher(self) -> Teacher:
         """The LLM with LoRA; its item vectors start from those the control learned."""
         settings = self.config.teacher
-        passed = min(settings.sequences or len(self.corpus.sequences), len(self.corpus.sequences))
+        lengths = [len(sequence) for sequence in self.corpus.sequences]
+        passed = pass_sequences(lengths, settings.pass_positions)
         lora = LoraShape(
             settings.rank,
             settings.blocks,
@@ -291,7 +293,7 @@ class RunModels:
             epochs=settings.epochs,
             patience=settings.patience,
             batch=settings.batch,
-            sequences=settings.sequences,
+            pass_positions=settings.pass_positions,
             learning_rate=settings.learning_rate,
             seed=self.seed,
         )

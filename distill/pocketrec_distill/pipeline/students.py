@@ -23,7 +23,7 @@ def llm_student_training(training: TrainSettings, settings: LlmStudentSettings) 
         epochs=settings.epochs,
         patience=settings.patience,
         batch=settings.batch,
-        sequences=settings.sequences,
+        pass_positions=settings.pass_positions,
         learning_rate=settings.learning_rate,
         average=0.0,
     )

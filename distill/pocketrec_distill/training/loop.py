@@ -19,7 +19,7 @@ from pocketrec_distill.training.keeping import Kept
 from pocketrec_distill.training.objective import Examples, Labels, batch_loss
 from pocketrec_distill.training.parallel import ALONE, Group
 from pocketrec_distill.training.settings import TrainSettings
-from pocketrec_distill.training.windows import shuffled_batches
+from pocketrec_distill.training.windows import pass_sequences, shuffled_batches
 
 GRADIENT_NORM = 1.0
 WARMUP_STEPS = 20
@@ -168,7 +168,8 @@ def fit(
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     lengths = [len(sequence) for sequence in sequences]
     batch = step_batch(model, lengths, settings)
-    steps = settings.epochs * -(-min(len(lengths), settings.sequences or len(lengths)) // batch)
+    passed = pass_sequences(lengths, settings.pass_positions)
+    steps = settings.epochs * -(-passed // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, step_size(settings, steps))
     if group.size > 1 and labels is not None:
         raise ConfigError(
@@ -186,7 +187,7 @@ def fit(
             optimiser,
             schedule,
             examples,
-            list(shuffled_batches(lengths, batch, rng, settings.sequences)),
+            list(shuffled_batches(lengths, batch, rng, passed)),
             averaged=averaged,
             settings=settings,
             name=f"{name} {epoch}/{settings.epochs}",

@@ -32,7 +32,8 @@ class TrainSettings:
         candidates: The teacher's best items per position, where not all are taken.
         own: The student's own top items in a closed set.
         samples: Drawn items in a closed set, for hard labels too.
-        sequences: Most sequences in one pass, drawn anew each time; 0 takes all.
+        pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
+            time; 0 takes all.
         average: Decay per step of a running average of the weights, which is what is validated
             and kept (Polyak and Juditsky, 1992); 0 keeps the weights of the last step.
         dtype: Of the products of user and item vectors where every item is scored; sums, softmax
@@ -52,7 +53,7 @@ class TrainSettings:
     candidates: int = DEFAULT_CANDIDATES
     own: int = 50
     samples: int = 1024
-    sequences: int = 0
+    pass_positions: int = 0
     average: float = 0.0
     dtype: torch.dtype = torch.float32
     seed: int = 0
@@ -62,7 +63,7 @@ class TrainSettings:
         for name in (*positive, "candidates", "own", "samples"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("sequences", "positions"):
+        for name in ("positions", "pass_positions"):
             if getattr(self, name) < 0:
                 raise ConfigError(
                     f"{name} is {getattr(self, name)}; give 0 for no limit, or one above 0"

@@ -27,6 +27,18 @@ def training_windows(histories: Sequence[NDArray[Value]], window: int) -> list[N
     return sequences
 
 
+def pass_sequences(lengths: Sequence[int], positions: int) -> int:
+    """Sequences of one pass: as many as hold so many positions on average, all for 0.
+
+    Args:
+        lengths: Events of each sequence; it has one position less.
+        positions: Of one pass, see `TrainSettings.pass_positions`.
+    """
+    if not positions or not len(lengths):
+        return len(lengths)
+    return max(1, min(len(lengths), round(positions / (np.mean(lengths) - 1))))
+
+
 def shuffled_batches(
     lengths: Sequence[int], batch: int, rng: np.random.Generator, most: int = 0
 ) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from pocketrec_runtime import Engine
 
 SHORT = {
     "llm": {"max_tokens": 32},
-    "teacher": {"blocks": 1, "epochs": 1, "rank": 2, "sequences": 500},
+    "teacher": {"blocks": 1, "epochs": 1, "rank": 2, "pass_positions": 9_000},
     "control": {"epochs": 3},
     "student": {"epochs": 2},
     "distillation": {"labelled_positions": 0, "candidates": 50},

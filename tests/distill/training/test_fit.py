@@ -206,7 +206,7 @@ def test_a_step_stays_affordable(batch: int, length: int, items: int, expected: 
     assert affordable_batch(batch, length, items) == expected
 
 
-def test_an_epoch_takes_as_many_sequences_as_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_takes_as_many_positions_as_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[list[int]] = []
 
     def spy(model: SequenceModel, examples: Examples, indices: np.ndarray, *rest: object) -> object:
@@ -214,7 +214,7 @@ def test_an_epoch_takes_as_many_sequences_as_it_may(monkeypatch: pytest.MonkeyPa
         return batch_loss(model, examples, indices, *rest)
 
     monkeypatch.setattr(loop, "batch_loss", spy)
-    settings = TrainSettings(epochs=2, patience=2, batch=4, sequences=10)
+    settings = TrainSettings(epochs=2, patience=2, batch=4, pass_positions=35)  # 3.5 a sequence
     fit(student(), CYCLE, ndcg, settings)
     assert sorted(map(len, taken)) == [2, 2, 4, 4, 4, 4]
     first, second = (sorted(chain(*taken[at : at + 3])) for at in (0, 3))
@@ -333,7 +333,7 @@ def test_a_frozen_part_stays() -> None:
         ("batch", -1),
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),
-        ("sequences", -1),
+        ("pass_positions", -1),
         ("teacher_weight", 1.5),
         ("teacher_weight", -0.1),
         ("teacher_weight", math.nan),

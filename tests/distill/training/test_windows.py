@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocketrec_distill.training.windows import POOL_BATCHES, shuffled_batches, training_windows
+from pocketrec_distill.training.windows import (
+    POOL_BATCHES,
+    pass_sequences,
+    shuffled_batches,
+    training_windows,
+)
 
 
 def test_windows_by_hand() -> None:
@@ -44,6 +49,19 @@ def test_at_most_so_many_sequences_are_drawn() -> None:
     assert [len(set(draw.tolist())) for draw in draws] == [9, 9]
     assert set(draws[0].tolist()) != set(draws[1].tolist())
     assert len(np.concatenate(list(shuffled_batches([5] * 30, 4, rng, most=99)))) == 30
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    # Lengths 2 to 6: three positions each on average.
+    [(0, 5), (1, 1), (6, 2), (7, 2), (8, 3), (14, 5), (10**9, 5)],
+)
+def test_a_pass_holds_so_many_positions_on_average(positions: int, expected: int) -> None:
+    assert pass_sequences([2, 3, 4, 5, 6], positions) == expected
+
+
+def test_a_pass_over_nothing_is_empty() -> None:
+    assert pass_sequences([], 100) == 0
 
 
 def test_batches_hold_similar_lengths_in_a_new_order_each_epoch() -> None:
