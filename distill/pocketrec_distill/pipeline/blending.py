@@ -111,7 +111,7 @@ def blend_parts(models: "RunModels") -> dict[str, PositionScorer]:
 
 def blended(models: "RunModels") -> Blend:
     """The parts that a run's settings name, with the weights of a stage."""
-    parts, asked = models.heard, models.asked
+    parts, asked = models.heard, models.asked.of_the_blend
 
     def make(folder: Path) -> None:
         scores = [_scored(part, asked.histories) for part in parts.values()]

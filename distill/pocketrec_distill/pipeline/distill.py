@@ -171,7 +171,7 @@ def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
     }
     test = evaluate_all(scorers, data.test)
     beliefs.forget()
-    return {"test": test, "validation": evaluate_all(scorers, data.validation)}, beliefs
+    return {"test": test, "validation": evaluate_all(scorers, models.asked.reported)}, beliefs
 
 
 def _with_policy(
@@ -181,7 +181,7 @@ def _with_policy(
     engine = Engine(assemble(contents))
     metrics, beliefs = _evaluated(models, engine)
     shipped, blend = (metrics["validation"][name] for name in ("shipped", "blend"))
-    policy = fitted_policy(engine, models.data.validation, beliefs, shipped, blend, models.seed)
+    policy = fitted_policy(engine, models.asked.reported, beliefs, shipped, blend, models.seed)
     test = metrics["test"]
     found = deferral_report(engine, policy, models.data.test, test["shipped"], test["blend"])
     return replace(contents, deferral=policy), metrics, found

@@ -17,6 +17,7 @@ from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.low_rank import LinearFactors, leading_factors, truncated
 from pocketrec_distill.models.tfidf import text_cosines
+from pocketrec_distill.pipeline.asked import MAX_ASKED
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.progress import progress
 from pocketrec_distill.training.linear_start import LinearVectors
@@ -34,8 +35,6 @@ FADES = (0.5, 0.12, 0.03)
 EVEN = (0.5, 1.0)
 # Leading directions to keep of the best so far; a catalogue of few items has no such ranks.
 RANKS = (64, 128, 256, 512)
-# Of all that a user chose in validation's time so many are asked for: who did a lot is one voice.
-MAX_ASKED = 10
 
 NDCG = operator.attrgetter("ndcg")
 

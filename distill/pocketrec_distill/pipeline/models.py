@@ -27,18 +27,13 @@ from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.pipeline.asked import asked_of
 from pocketrec_distill.pipeline.blending import blend_parts, blended
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.labelling import Labelled, labelled
-from pocketrec_distill.pipeline.linear import (
-    MAX_ASKED,
-    Linear,
-    LinearChoice,
-    LinearModels,
-    linear_key,
-)
+from pocketrec_distill.pipeline.linear import Linear, LinearChoice, LinearModels, linear_key
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
@@ -65,10 +60,6 @@ from pocketrec_distill.training.parallel import ALONE, Group, current_group
 from pocketrec_distill.training.synthetic import RECIPE
 from pocketrec_distill.training.windows import pass_sequences
 
-# Choices look at this many validation queries at most, and at no larger score matrix than this.
-MAX_CHOICE_QUERIES = 5_000
-MAX_CHOICE_SCORES = 100_000_000
-
 _STATE_CACHE = "item-states.sqlite"
 
 Model = TypeVar("Model", bound=SequenceModel)
@@ -83,9 +74,8 @@ class RunModels:
         self.device = placed_on(config.run.device)
         self.curves: dict[str, list[dict[str, Any]]] = {}
         self.teacher_figures: list[TeacherFigures] = []
-        count = min(MAX_CHOICE_QUERIES, max(1, MAX_CHOICE_SCORES // data.items))
-        self.choices = data.validation.first(count)
-        self.asked = data.validation.each(MAX_ASKED).first(count)
+        self.asked = asked_of(data, self.window)
+        self.choices = self.asked.choices
         self.spread = spread_over(config.run.ray, self.device)
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
@@ -104,6 +94,13 @@ class RunModels:
             **settings,
             **more,
         }
+
+    def _checked(self, model: SequenceModel, llm: bool) -> NDArray[np.float64]:
+        """What says which pass is kept: NDCG@10 of each query, float64 (queries,)."""
+        if llm:
+            scorer = SequenceScorer(model, self.window, TEACHER_BATCH)
+            return ndcg_of(scorer, self.asked.by_pass)
+        return self.gains(SequenceScorer(model, self.window))
 
     def gains(self, scorer: Scorer) -> NDArray[np.float64]:
         """NDCG@10 of each validation query kept for choices, float64 (queries,)."""
@@ -169,15 +166,15 @@ class RunModels:
         corpus: Corpus,
         settings: TrainSettings,
         labels: Labels | None,
-        batch: int = 128,
+        llm: bool = False,
         group: Group = ALONE,
     ) -> list[Epoch]:
-        """Train a model on a corpus, in its budget."""
+        """Train a model on a corpus, in its budget; an LLM is checked on fewer queries."""
         settings, validated = self.budget(name, settings)
         return fit(
             model,
             corpus.sequences,
-            (lambda m: self.gains(SequenceScorer(m, self.window, batch))) if validated else None,
+            functools.partial(self._checked, llm=llm) if validated else None,
             replace(settings, dtype=self.dtype),
             weights=corpus.weights,
             labels=labels,
@@ -193,7 +190,7 @@ class RunModels:
         key: Mapping[str, Any],
         corpus: Corpus | None = None,
         labels: Labels | None = None,
-        batch: int = 128,
+        llm: bool = False,
         together: bool = False,
         start: Callable[[Model], None] | None = None,
     ) -> Model:
@@ -208,7 +205,7 @@ class RunModels:
             if start is not None:
                 start(model)
             group = current_group() if together else ALONE
-            curve = self.fit(name, model, corpus, settings, labels, batch, group)
+            curve = self.fit(name, model, corpus, settings, labels, llm, group)
             model.save(folder)
             rows = [epoch.as_dict() for epoch in curve]
             (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
@@ -298,7 +295,7 @@ class RunModels:
             seed=self.seed,
         )
         key = self.control_key("llm", "teacher")
-        return self._trained("teacher", build, training, key, batch=TEACHER_BATCH, together=True)
+        return self._trained("teacher", build, training, key, llm=True, together=True)
 
     @functools.cached_property
     def linear(self) -> Linear:
@@ -306,7 +303,7 @@ class RunModels:
         models = LinearModels(self.data)
 
         def ndcg(scorer: Scorer) -> float:
-            return float(ndcg_of(scorer, self.asked).mean())
+            return float(ndcg_of(scorer, self.asked.all_that_came).mean())
 
         def make(folder: Path) -> None:
             chosen = models.choose(ndcg)
@@ -386,7 +383,7 @@ class RunModels:
             self.student_key,
             corpus=self.distillation_corpus,
             labels=self.labelled.labels,
-            batch=TEACHER_BATCH,
+            llm=True,
         )
 
     @property

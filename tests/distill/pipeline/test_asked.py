@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.pipeline import asked
+from pocketrec_distill.pipeline.asked import MAX_ASKED, asked_of, readable
 from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
-from pocketrec_distill.pipeline.linear import MAX_ASKED
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 
@@ -80,15 +82,50 @@ def models_of(data: Dataset, folder: Path) -> RunModels:
 def test_the_linear_teacher_is_chosen_by_all_that_came(tmp_path: Path) -> None:
     models = models_of(recent(), tmp_path)
     assert len(models.choices) == 40
-    assert len(models.asked) == 40 * MAX_ASKED
+    assert len(models.asked.all_that_came) == 40 * MAX_ASKED
     chosen = models.linear
-    assert chosen.choice.ndcg == evaluate(chosen.teaching, models.asked).ndcg.mean()
+    assert chosen.choice.ndcg == evaluate(chosen.teaching, models.asked.all_that_came).ndcg.mean()
     by_one = models_of(
         replace(recent(), validation=replace(recent().validation, following=())), tmp_path / "one"
     )
-    assert len(by_one.asked) == 40
-    figures = [evaluate(m.linear.teaching, models.asked).ndcg.mean() for m in (models, by_one)]
+    assert len(by_one.asked.all_that_came) == 40
+    figures = [
+        evaluate(m.linear.teaching, models.asked.all_that_came).ndcg.mean()
+        for m in (models, by_one)
+    ]
     assert figures[0] > figures[1], "one strange item each says otherwise than all that came"
+
+
+def queries_of(lengths: Sequence[int]) -> QuerySet:
+    histories = [np.zeros(length, np.int32) for length in lengths]
+    return QuerySet(histories, np.zeros(len(histories), np.int64))
+
+
+@pytest.mark.parametrize(
+    ("window", "events", "expected"),
+    # 10 and 30 events in turn: 20 on average, 10 where no more than 10 are read.
+    [(50, 20_000, 1_000), (50, 200, 10), (10, 200, 20), (50, 1, 1), (50, 19_999, 999)],
+)
+def test_an_llm_is_asked_as_much_as_it_can_read(window: int, events: int, expected: int) -> None:
+    queries = queries_of([10, 30] * 500)
+    found = readable(queries, window, events)
+    assert len(found) == expected
+    assert found.histories[0] is queries.histories[0], "spread evenly, not the first of them"
+    assert expected == 1 or found.histories[-1] is queries.histories[-1]
+
+
+def test_nothing_to_read_is_nothing() -> None:
+    assert len(readable(queries_of([]), 50, 100)) == 0
+
+
+def test_an_llm_is_asked_of_long_histories_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = recent()
+    few = asked_of(data, 4)
+    assert [len(queries) for queries in vars(few).values()] == [40, 400, 40, 40, 400]
+    monkeypatch.setattr(asked, "PASS_EVENTS", 40)
+    monkeypatch.setattr(asked, "REPORT_EVENTS", 80)
+    long = asked_of(data, 4)
+    assert [len(queries) for queries in vars(long).values()] == [40, 400, 10, 20, 200]
 
 
 class Pointing:
