@@ -35,6 +35,8 @@ FACTORS = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 5.0)
 ROUNDS = 4
 # A gain below this is noise, and no reason to move a weight.
 LEAST_GAIN = 2e-4
+# A part that moves scores by less than this share of what all move is not worth its answers.
+LEAST_SHARE = 0.01
 
 
 def choose_weights(
@@ -44,8 +46,9 @@ def choose_weights(
 ) -> tuple[float, ...]:
     """Weights of the parts that rank best on these queries, scaled to be likely.
 
-    Coordinate search on NDCG@10 from the weights of highest likelihood, then one common factor by
-    likelihood, so that the softmax of the blend is calibrated.
+    Coordinate search on NDCG@10 from the weights of highest likelihood; what is left of a part that
+    says next to nothing is dropped. Then one common factor by likelihood, so that the softmax of
+    the blend is calibrated.
 
     Args:
         scores: One float32 (queries, items) per part.
@@ -57,6 +60,9 @@ def choose_weights(
         return start
     leads = [_leads(part, histories, targets) for part in scores]
     weights = _climb(np.array(start, dtype=np.float32), leads)
+    moved = weights * np.array([np.ptp(part, axis=1).mean() for part in scores])
+    # Likelihood never gives a plain 0, and the least weight costs as much to hear as any.
+    weights[moved < LEAST_SHARE * moved.sum()] = 0
     mixed = reduce(np.add, (w * part for w, part in zip(weights, scores, strict=True)))
     (factor,) = fit_weights([mixed], histories, targets)
     return tuple(float(factor * weight) for weight in weights)
@@ -118,7 +124,9 @@ def blended(models: "RunModels") -> Blend:
         weights = choose_weights(scores, asked.histories, asked.targets)
         (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
-    key = models.control_key("llm", "teacher", parts=[*parts], **linear_key(models.data))
+    key = models.control_key(
+        "llm", "teacher", parts=[*parts], least=LEAST_SHARE, **linear_key(models.data)
+    )
     folder = models.run.stage("blend", key, make)
     weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
     return Blend(tuple(parts.values()), tuple(weights))

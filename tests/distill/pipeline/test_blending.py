@@ -6,7 +6,7 @@ import pytest
 from pocketrec_distill.evaluation.metrics import ndcg_at, rank_of_target
 from pocketrec_distill.models.base import Floats
 from pocketrec_distill.models.blend import fit_weights
-from pocketrec_distill.pipeline.blending import choose_weights
+from pocketrec_distill.pipeline.blending import LEAST_SHARE, choose_weights
 
 ITEMS, QUERIES = 60, 2000
 
@@ -54,6 +54,24 @@ def test_what_only_disturbs_is_left_out(
     parts, histories, targets = case
     weights = choose_weights(parts, histories, targets)
     assert weights[2] * parts[2].std() < 0.1 * weights[0] * parts[0].std()
+
+
+def test_what_says_next_to_nothing_is_not_asked(
+    case: tuple[list[Floats], list[np.ndarray], np.ndarray],
+) -> None:
+    """Of noise, likelihood leaves a millionth, or a part large enough to be looked at."""
+    (sharp, broad, _), histories, targets = case
+    rng = np.random.default_rng(3)
+    shares = []
+    for _ in range(4):
+        noise = rng.normal(0, 1, (QUERIES, ITEMS)).astype(np.float32)
+        parts = [sharp, broad, noise]
+        weights = choose_weights(parts, histories, targets)
+        ranges = [w * np.ptp(part, axis=1).mean() for w, part in zip(weights, parts, strict=True)]
+        assert min(ranges[:2]) > 0
+        shares.append(ranges[2] / sum(ranges))
+    assert shares.count(0) == 2
+    assert all(share == 0 or share >= LEAST_SHARE for share in shares)
 
 
 def test_the_scale_is_that_of_highest_likelihood(
