@@ -227,7 +227,7 @@ class StudentSettings:
     patience: int = 6
     batch: int = 192
     positions: int = 2048
-    pass_positions: int = 250_000
+    pass_positions: int = 500_000
     average: float = 0.98
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
