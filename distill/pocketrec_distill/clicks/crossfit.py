@@ -16,6 +16,7 @@ from pocketrec_distill.clicks.head import (
     folds_of,
 )
 from pocketrec_distill.evaluation.pointwise import auc, group_auc
+from pocketrec_distill.progress import progress
 
 Floats = NDArray[np.float32]
 
@@ -65,17 +66,20 @@ def cross_fit(
         (np.flatnonzero(place != fold), np.flatnonzero(place == fold)) for fold in range(folds)
     ]
     tried = []
-    for penalties in PENALTIES:
-        scores = np.empty(len(exact.labels), np.float32)
+    with progress(total=(len(PENALTIES) + 1) * folds, label="click head", unit="fit") as bar:
+        for penalties in PENALTIES:
+            scores = np.empty(len(exact.labels), np.float32)
+            for kept, held_out in parts:
+                head = fit_head(exact.take(kept), penalties)
+                scores[_rows(exact, held_out)] = head.scores(exact.take(held_out))
+                bar.update()
+            tried.append((penalties, _figures(scores, exact)))
+        best, teacher_figures = max(tried, key=lambda pair: _choice(pair[1]))
+        found = np.empty(len(device.labels), np.float32)
         for kept, held_out in parts:
-            head = fit_head(exact.take(kept), penalties)
-            scores[_rows(exact, held_out)] = head.scores(exact.take(held_out))
-        tried.append((penalties, _figures(scores, exact)))
-    best, teacher_figures = max(tried, key=lambda pair: _choice(pair[1]))
-    found = np.empty(len(device.labels), np.float32)
-    for kept, held_out in parts:
-        head = distilled_head(exact.take(kept), device.take(kept), best, teacher_weight)
-        found[_rows(device, held_out)] = head.scores(device.take(held_out))
+            head = distilled_head(exact.take(kept), device.take(kept), best, teacher_weight)
+            found[_rows(device, held_out)] = head.scores(device.take(held_out))
+            bar.update()
     rows = [{**asdict(penalties), **figures} for penalties, figures in tried]
     return CrossFit(best, found, _figures(found, device), teacher_figures, rows)
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pocketrec_distill.clicks.products import products
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.training.losses.pointwise import pointwise_kd
 
@@ -149,7 +150,7 @@ def fit_head(
 
     def loss() -> Tensor:
         users = scale * (means + means @ metric) + taste
-        scores = (users[impression] * candidates).sum(dim=1) + bias
+        scores = products(users, candidates, impression) + bias
         pointwise = pointwise_kd(scores, labels, teacher, teacher_weight=teacher_weight)
         total = pointwise * len(labels) + among_shown(scores, labels, impression, listwise)
         return total + penalties.metric * metric.pow(2).sum() + penalties.taste * taste.pow(2).sum()
