@@ -32,7 +32,7 @@ class _Products(torch.autograd.Function):
         ctx.users = users.shape
         return torch.cat(
             [
-                torch.linalg.vecdot(users[impression[part]], candidates[part])
+                torch.linalg.vecdot(users.index_select(0, impression[part]), candidates[part])
                 for part in _parts(len(candidates))
             ]
         )
