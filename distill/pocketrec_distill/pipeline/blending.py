@@ -26,6 +26,7 @@ from pocketrec_distill.models.base import (
 from pocketrec_distill.models.blend import Blend, LogScores, fit_weights, score_floor
 from pocketrec_distill.pipeline.linear import linear_key
 from pocketrec_distill.pipeline.teachers import TEACHER_BATCH
+from pocketrec_distill.progress import progress
 
 if TYPE_CHECKING:
     from pocketrec_distill.pipeline.models import RunModels
@@ -120,7 +121,8 @@ def blended(models: "RunModels") -> Blend:
     parts, asked = models.heard, models.asked.of_the_blend
 
     def make(folder: Path) -> None:
-        scores = [_scored(part, asked.histories) for part in parts.values()]
+        asking = progress(parts.values(), label="blend", unit="part")
+        scores = [_scored(part, asked.histories) for part in asking]
         weights = choose_weights(scores, asked.histories, asked.targets)
         (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
 
