@@ -167,7 +167,7 @@ class TeacherSettings:
     epochs: int = 4
     patience: int = 1
     batch: int = 32
-    pass_positions: int = 200_000
+    pass_positions: int = 100_000
     learning_rate: float = 1e-3
     adapter_rate: float = 0.5
     adapter: str = "lora"
