@@ -17,7 +17,7 @@ MAX_QUERIES = 5_000
 MAX_SCORES = 100_000_000
 
 # Events that an LLM reads, where its choice among passes is made and where it is weighed and
-# reported: a minute and four on two cores (SmolLM2-135M, twelve blocks).
+# reported: one minute and five on two cores (SmolLM2-135M, twelve blocks).
 PASS_EVENTS = 50_000
 REPORT_EVENTS = 200_000
 
