@@ -1,6 +1,6 @@
 """What the linear teacher and the blend are chosen by: all that users met, not one item each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.models.base import Floats, History
+from pocketrec_distill.models.base import Floats, History, SequenceModel
+from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.pipeline import asked
+from pocketrec_distill.pipeline import models as pipeline
 from pocketrec_distill.pipeline.asked import MAX_ASKED, asked_of, readable
 from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.training import TrainSettings
+
+Check = Callable[[SequenceModel], NDArray[np.float64]]
 
 ITEMS = 30
 
@@ -126,6 +131,23 @@ def test_an_llm_is_asked_of_long_histories_less(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(asked, "REPORT_EVENTS", 80)
     long = asked_of(data, 4)
     assert [len(queries) for queries in vars(long).values()] == [40, 400, 10, 20, 200]
+
+
+@pytest.mark.parametrize(("llm", "expected"), [(False, 40), (True, 7)])
+def test_a_pass_of_an_llm_is_checked_on_what_it_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, llm: bool, expected: int
+) -> None:
+    def checked(
+        model: SasRec, _sequences: object, validate: Check, *_: object, **__: object
+    ) -> int:
+        return len(validate(model))
+
+    monkeypatch.setattr(pipeline, "fit", checked)
+    models = models_of(recent(), tmp_path)
+    models.asked = replace(models.asked, by_pass=models.choices.first(7))
+    model = SasRec(ITEMS, width=8, blocks=1, heads=1, window=50, dropout=0.0)
+    found = models.fit("it", model, models.corpus, TrainSettings(), None, llm=llm)
+    assert found == expected
 
 
 class Pointing:

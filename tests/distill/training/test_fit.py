@@ -213,10 +213,17 @@ def test_a_pass_takes_as_many_positions_as_it_may(monkeypatch: pytest.MonkeyPatc
         taken.append(indices.tolist())
         return batch_loss(model, examples, indices, *rest)
 
+    def scheduled(settings: TrainSettings, steps: int) -> object:
+        planned.append(steps)
+        return step_size(settings, steps)
+
+    planned: list[int] = []
     monkeypatch.setattr(loop, "batch_loss", spy)
+    monkeypatch.setattr(loop, "step_size", scheduled)
     settings = TrainSettings(epochs=2, patience=2, batch=4, pass_positions=35)  # 3.5 a sequence
     fit(student(), CYCLE, ndcg, settings)
     assert sorted(map(len, taken)) == [2, 2, 4, 4, 4, 4]
+    assert planned == [len(taken)]
     first, second = (sorted(chain(*taken[at : at + 3])) for at in (0, 3))
     assert len(set(first)) == len(set(second)) == 10
     # Drawn anew each time.
