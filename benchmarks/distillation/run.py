@@ -41,9 +41,9 @@ TIMED = {"hetrec-lastfm": "hetrec-lastfm-tags"}
 # Enough to see every stage run and every table filled; its figures say nothing.
 QUICK: Mapping[str, Mapping[str, Any]] = {
     "llm": {"layer": 1, "max_tokens": 8},
-    "teacher": {"blocks": 1, "epochs": 1, "sequences": 64},
-    "student": {"epochs": 1, "sequences": 256},
-    "control": {"epochs": 1, "sequences": 256},
+    "teacher": {"blocks": 1, "epochs": 1, "pass_positions": 500},
+    "student": {"epochs": 1, "pass_positions": 2000},
+    "control": {"epochs": 1, "pass_positions": 2000},
     "distillation": {"labelled_positions": 2000},
     "item_tower": {"epochs": 1, "vocabulary": 1000},
 }

@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from pocketrec_distill.config import load_config
 from pocketrec_runtime import Engine
 from pocketrec_runtime.adaptation import AdaptationSettings, Learner
 
@@ -19,6 +20,11 @@ ROOT = Path(__file__).parents[2]
 def replay() -> Iterator[ModuleType]:
     with script("adaptation/run.py") as module:
         yield module
+
+
+def test_its_settings_are_settings() -> None:
+    config = load_config(ROOT / "benchmarks" / "adaptation" / "held-out.toml")
+    assert config.teachers.kinds == ("text", "ease")
 
 
 def test_users_are_parted_whole() -> None:
