@@ -19,7 +19,7 @@ from pocketrec_distill.training.keeping import Kept
 from pocketrec_distill.training.objective import Examples, Labels, batch_loss
 from pocketrec_distill.training.parallel import ALONE, Group
 from pocketrec_distill.training.settings import TrainSettings
-from pocketrec_distill.training.windows import pass_sequences, shuffled_batches
+from pocketrec_distill.training.windows import pass_sequences, sequences_holding, shuffled_batches
 
 GRADIENT_NORM = 1.0
 WARMUP_STEPS = 20
@@ -101,7 +101,7 @@ def step_batch(model: SequenceModel, lengths: Sequence[int], settings: TrainSett
     """Sequences per step, within every limit."""
     batch = settings.batch
     if settings.positions:
-        batch = min(batch, max(1, round(settings.positions / (np.mean(lengths) - 1))))
+        batch = min(batch, sequences_holding(lengths, settings.positions))
     columns = settings.step_columns(*model.item_vectors().shape)
     return affordable_batch(batch, max(lengths), columns)
 

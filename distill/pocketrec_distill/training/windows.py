@@ -27,6 +27,16 @@ def training_windows(histories: Sequence[NDArray[Value]], window: int) -> list[N
     return sequences
 
 
+def sequences_holding(lengths: Sequence[int], positions: int) -> int:
+    """Sequences that hold so many positions on average, at least one.
+
+    Args:
+        lengths: Events of each sequence there is; it has one position less.
+        positions: That they are to hold.
+    """
+    return max(1, round(positions / (np.mean(lengths) - 1)))
+
+
 def pass_sequences(lengths: Sequence[int], positions: int) -> int:
     """Sequences of one pass: as many as hold so many positions on average, all for 0.
 
@@ -36,7 +46,7 @@ def pass_sequences(lengths: Sequence[int], positions: int) -> int:
     """
     if not positions or not len(lengths):
         return len(lengths)
-    return max(1, min(len(lengths), round(positions / (np.mean(lengths) - 1))))
+    return min(len(lengths), sequences_holding(lengths, positions))
 
 
 def shuffled_batches(
