@@ -258,7 +258,9 @@ class ControlSettings:
         dropout: Dropout on inputs, attention and block outputs.
         epochs: Most passes over the data.
         patience: Passes without a better validation NDCG@10 before training stops.
-        batch: Sequences per step.
+        batch: Sequences per step at most.
+        positions: Positions per step at most, on average: long histories make small batches, so
+            that a step weighs alike whatever the data.
         pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
             time; 0 takes all. It bounds the time of a pass on large data.
         average: Decay per step of the running average of weights that is validated and kept.
@@ -270,13 +272,14 @@ class ControlSettings:
     epochs: int = 60
     patience: int = 8
     batch: int = 64
+    positions: int = 2048
     pass_positions: int = 250_000
     average: float = 0.98
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        _positive("control", self, "epochs", "patience", "batch", "learning_rate")
+        _positive("control", self, "epochs", "patience", "batch", "positions", "learning_rate")
         _not_negative("control", self, "weight_decay", "pass_positions")
         _dropout("control", self, "dropout", "average")
 
@@ -338,6 +341,7 @@ def hard_label_training(control: ControlSettings, seed: int) -> TrainSettings:
         epochs=control.epochs,
         patience=control.patience,
         batch=control.batch,
+        positions=control.positions,
         pass_positions=control.pass_positions,
         average=control.average,
         learning_rate=control.learning_rate,
