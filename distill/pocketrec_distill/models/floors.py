@@ -168,12 +168,20 @@ def ease(
 
     if not regularization > 0:
         raise ConfigError(f"EASE regularization is {regularization}; it must be positive")
+    # An item without behaviour and text stands alone: its weights are 0, and the inverse of the
+    # others is the same without it.
+    (linked,) = np.nonzero(np.diag(gram))
+    block = gram if len(linked) == len(gram) else gram[np.ix_(linked, linked)]
     # Symmetric, so that its transpose is itself in the order that LAPACK works on in place.
-    matrix = gram.astype(np.float32).T
+    matrix = block.astype(np.float32).T
     matrix[np.diag_indices_from(matrix)] += np.float32(regularization)
     lower = linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
     precision, _ = linalg.lapack.spotri(lower, lower=True, overwrite_c=True)
     half = np.tril(precision, -1)
-    weights = half + half.T
-    weights /= -np.diag(precision)
-    return ItemItem(np.ascontiguousarray(weights), dense, items, decay)
+    found = half + half.T
+    found /= -np.diag(precision)
+    if block is gram:
+        return ItemItem(np.ascontiguousarray(found), dense, items, decay)
+    weights = np.zeros(gram.shape, dtype=np.float32)
+    weights[np.ix_(linked, linked)] = found
+    return ItemItem(weights, dense, items, decay)

@@ -101,6 +101,15 @@ def test_ease_is_the_textbook_formula(regularization: float) -> None:
     np.testing.assert_allclose(model.scores(histories), expected, atol=2e-6)
 
 
+def test_items_that_nobody_chose_change_nothing() -> None:
+    histories = random_histories(40, 11, seed=5)
+    known = np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12])  # of 14
+    alone = ease(*gram_matrix(histories, 11), 11, 3.0)
+    among = ease(*gram_matrix([known[history] for history in histories], 14), 14, 3.0)
+    np.testing.assert_array_equal(among.weights[np.ix_(known, known)], alone.weights)
+    assert np.count_nonzero(among.weights) == np.count_nonzero(alone.weights)
+
+
 def test_ease_leaves_the_gram_matrix_as_it_was() -> None:
     gram, dense = gram_matrix(HISTORIES, ITEMS)
     first = ease(gram, dense, ITEMS, 1.0)
