@@ -20,6 +20,7 @@ class CleaningAccount:
     Attributes:
         rows_read: Rows of the table.
         dropped: One entry per check that dropped rows, in order.
+        columns: Role -> column that it was read from.
         notes: What was assumed, for example that the order of rows is the order of events.
         users: Users left.
         items: Items left.
@@ -27,6 +28,7 @@ class CleaningAccount:
 
     rows_read: int
     dropped: list[Dropped] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     users: int = 0
     items: int = 0
@@ -56,4 +58,6 @@ class CleaningAccount:
         width = max(len(reason) for reason, _, _ in lines)
         text = [f"{reason:<{width}}  {rows:>12}  {left:>12,}" for reason, rows, left in lines]
         text.append(f"{self.users:,} users, {self.items:,} items")
+        if self.columns:
+            text.append(", ".join(f"{role}: {name}" for role, name in self.columns.items()))
         return "\n".join([*text, *self.notes])

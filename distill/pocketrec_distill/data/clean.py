@@ -1,21 +1,17 @@
 """From a raw table to `Interactions`, with an account of every row that was dropped."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.data.account import CleaningAccount
-from pocketrec_distill.data.columns import (
-    POSITIONS,
-    InteractionColumns,
-    find_columns,
-    listed,
-    plain_name,
-)
+from pocketrec_distill.data.columns import InteractionColumns
 from pocketrec_distill.data.interactions import Interactions
-from pocketrec_distill.data.settings import DataSettings, DropRule
+from pocketrec_distill.data.roles import interaction_columns
+from pocketrec_distill.data.rules import kept_by
+from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.data.values import Codes, as_text, encode_ids, numbers, times
 from pocketrec_distill.errors import DataError
@@ -29,6 +25,8 @@ Mask = NDArray[np.bool_]
 
 # Behaviours have names such as view and buy; a column with more is something else.
 MAX_EVENT_TYPES = 1000
+# Of a value that could not be read, as the account shows it.
+MAX_EXAMPLE = 40
 
 
 @dataclass
@@ -62,11 +60,10 @@ def clean(
     """
     account = CleaningAccount(table.num_rows)
     for rule in settings.drop:
-        kept = table.filter(_kept_by(rule, table))
+        kept = kept_by(table, rule)
         account.drop(f"rule: {rule.column} {rule.op} {rule.value}", table.num_rows - kept.num_rows)
         table = kept
-    columns = find_columns(table.column_names, settings)
-    columns = _without_mere_order(table, columns, settings, account)
+    columns = interaction_columns(table, settings, account)
     rows = _read(table, columns, settings, account)
     kept_rows = np.ones(table.num_rows, dtype=bool)
     for reason, mask in _checks(table, columns, rows, settings, known_items):
@@ -80,33 +77,6 @@ def clean(
     interactions = _assembled(rows)
     account.users, account.items = len(interactions.user_ids), len(interactions.item_ids)
     return interactions, account
-
-
-def _kept_by(rule: DropRule, table: "pa.Table") -> Any:
-    """Arrow mask of the rows that a rule leaves."""
-    arrow()
-    import pyarrow.compute as pc
-
-    if rule.column not in table.column_names:
-        raise DataError(
-            f"[[data.drop]] names column {rule.column!r}, which is not among "
-            f"{listed(table.column_names)}"
-        )
-    if isinstance(rule.value, str):
-        text = pc.fill_null(as_text(table, rule.column), "")
-        tests = {
-            "==": lambda: pc.equal(text, rule.value),
-            "!=": lambda: pc.not_equal(text, rule.value),
-            "startswith": lambda: pc.starts_with(text, rule.value),
-            "contains": lambda: pc.match_substring(text, rule.value),
-        }
-        return pc.invert(tests[rule.op]())
-    values, limit = numbers(table, rule.column), float(rule.value)
-    compare = {
-        "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal,
-        ">": np.greater, ">=": np.greater_equal,
-    }[rule.op]  # fmt: skip
-    return arrow().array(~compare(values, limit))
 
 
 def _read(
@@ -126,24 +96,6 @@ def _read(
     weight = np.ones(count) if columns.weight is None else numbers(table, columns.weight)
     users, items = encode_ids(table, columns.user), encode_ids(table, columns.item)
     return _Rows(users, items, moments, weight, _events(table, columns.event, settings, account))
-
-
-def _without_mere_order(
-    table: "pa.Table",
-    columns: InteractionColumns,
-    settings: DataSettings,
-    account: CleaningAccount,
-) -> InteractionColumns:
-    """The columns, without a time that was found by a name like `order` but holds no numbers."""
-    names = {plain_name(name) for name in table.column_names}
-    if columns.time is None and {"day", "month", "year"} <= names:
-        account.note("day, month and year are no single time column; join them to use them")
-    if settings.time or columns.time is None or plain_name(columns.time) not in POSITIONS:
-        return columns
-    if not table.num_rows or np.isfinite(numbers(table, columns.time)).mean() > 0.5:
-        return columns
-    account.note(f"column {columns.time!r} holds no numbers and is not taken as time")
-    return replace(columns, time=None)
 
 
 def _events(
@@ -185,7 +137,7 @@ def _checks(
         ("missing item id", rows.items.values >= 0),
         ("unusable user id (control character or surrogate)", usable_user),
         ("unusable item id (control character or surrogate)", usable_item),
-        ("bad time (not a number or date, or before 1970)", np.isfinite(rows.times)),
+        (_bad_times(table, columns.time, rows), np.isfinite(rows.times)),
         ("bad weight (not a number, infinite or negative)",
          np.isfinite(rows.weights) & (rows.weights >= 0)),
     ]  # fmt: skip
@@ -208,6 +160,16 @@ def _checks(
         known = np.array([item in known_items for item in rows.items.ids] + [False])
         checks.append(("item not in the items table", known[rows.items.values]))
     return checks
+
+
+def _bad_times(table: "pa.Table", column: str | None, rows: _Rows) -> str:
+    """Why a row is dropped for its time, with the first such value that the column holds."""
+    bad = np.flatnonzero(~np.isfinite(rows.times))
+    if column is None or not len(bad):
+        return "bad time"
+    text = as_text(table, column).take(arrow().array(bad)).drop_null()
+    example = f' such as "{text[0].as_py()[:MAX_EXAMPLE]}"' if len(text) else ""
+    return f"bad time in {column!r}{example} (no number, no date, or before 1970)"
 
 
 def _drop_duplicates(rows: _Rows, account: CleaningAccount) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import DataError
@@ -14,6 +14,8 @@ _KNOWN = {
     "item": "itemid item iid movieid artistid productid product asin parentasin stockcode newsid "
     "sku trackid songid videoid articleid bookid businessid docid contentid",
     "time": "timestamp time ts datetime date unixreviewtime invoicedate eventtime createdat "
+    "eventdate ratedat playedat watchedat listenedat viewedat clickedat purchasedat orderedat "
+    "orderdate purchasedate transactiondate transactiondt tdat impressiontime reviewdate dateadded "
     "position order rank sequence",
     "event": "event eventtype behavior behaviour behaviortype action actiontype",
     "weight": "weight count plays playcount",
@@ -42,8 +44,11 @@ class InteractionColumns:
 
     def used(self) -> frozenset[str]:
         """Columns that have a role."""
-        roles = (self.user, self.item, self.time, self.event, self.weight, self.rating)
-        return frozenset(name for name in roles if name is not None)
+        return frozenset(self.as_dict().values())
+
+    def as_dict(self) -> dict[str, str]:
+        """Role -> column, of those that the table has."""
+        return {role: name for role, name in asdict(self).items() if name is not None}
 
 
 def plain_name(name: str) -> str:

@@ -1,7 +1,9 @@
 """Dates in text to seconds since 1970: ISO 8601 and the usual national forms."""
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +18,21 @@ _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?$"
 _UTC = r"\s*(Z|UTC|[+-]00:?00)$"
 _CLOCK = r"(?:[ T,]+(?P<h>\d{1,2}):(?P<n>\d\d)(?::(?P<s>\d\d))?\s*(?P<half>[AaPp][Mm])?)?\s*$"
 _YEAR_FIRST = r"^\s*(?P<y>\d{4})[-/.](?P<a>\d{1,2})[-/.](?P<b>\d{1,2})" + _CLOCK
-_YEAR_LAST = r"^\s*(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4})" + _CLOCK
+_YEAR_LAST = r"^\s*(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d\d)" + _CLOCK
+# Two digits of a year, as spreadsheets write them: up to here they are of this century.
+_LAST_OF_THIS_CENTURY = 68
+_MONTH = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
+_DASHED = re.compile(r"(\d)-([A-Za-z]{3,9})-(\d)")
+_HALF_DAY = re.compile(r"\d\s*[ap]m\b", re.IGNORECASE)
+_COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 
 
 def dates(column: Any) -> tuple[Floats, str]:
     """Seconds since 1970 of dates in text, NaN where there is none; without a zone they are UTC.
 
-    ISO 8601, `2010/12/31`, `31.12.2010`, `31/12/2010 8:26` and `12/31/2010 8:26:00 PM`. Day or
-    month first is decided once, for the whole column: whichever reads more of it.
+    ISO 8601, `2010/12/31`, `31.12.2010`, `31/12/10 8:26`, `12/31/2010 8:26:00 PM`, and with the
+    month's English name as e-mail writes it: `31-Dec-2010`, `Fri Dec 31 08:26:00 +0000 2010`. Day
+    or month first is decided once, for the whole column: whichever reads more of it.
 
     Args:
         column: Arrow text column.
@@ -107,7 +116,9 @@ def _parts(texts: "pa.Array", form: str) -> _Parts:
     fine = (hour < 24) & (minute < 60) & (second < 61) & ~((pm | am) & ((hour < 1) | (hour > 12)))
     hour = np.where(pm | am, hour % 12 + 12 * pm, hour)
     clock = np.where(fine, hour * 3600 + minute * 60 + second, np.nan)
-    return _Parts(number("a"), number("b"), number("y"), clock, bool((pm | am).any()))
+    year = number("y")
+    year = np.where(year < 100, year + 1900 + 100 * (year <= _LAST_OF_THIS_CENTURY), year)
+    return _Parts(number("a"), number("b"), year, clock, bool((pm | am).any()))
 
 
 def _year_first(texts: "pa.Array") -> Floats:
@@ -131,9 +142,52 @@ def _year_last(texts: "pa.Array") -> tuple[Floats, str]:
 
 
 def _python(text: str) -> float:
-    """Seconds since 1970 of one ISO date; NaN if it is none."""
+    """Seconds since 1970 of one date that the standard library reads; NaN if it is none."""
     try:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
+        return _with_named_month(text)
+
+
+def _with_named_month(text: str) -> float:
+    """The same of one that names its month, as e-mail (RFC 2822) and C's `asctime` do."""
+    if not _MONTH.search(text) or _HALF_DAY.search(text):  # the parser would not hear AM and PM
         return float("nan")
+    spaced = _DASHED.sub(r"\1 \2 \3", text)
+    found = parsedate_tz(spaced) or parsedate_tz(f"{spaced} 00:00:00")
+    if found is None:
+        return float("nan")
+    try:
+        zone = timezone(timedelta(seconds=found[9] or 0))
+        return datetime(*found[:6], tzinfo=zone).timestamp()
+    except (ValueError, OverflowError):
+        return float("nan")
+
+
+def compact_dates(values: Floats) -> Floats | None:
+    """Seconds since 1970 of numbers such as 20101231 or 20101231082600; None if they are others.
+
+    Args:
+        values: Whole numbers, NaN where there is none.
+    """
+    read = values[np.isfinite(values)]
+    if not len(read) or not (read == np.floor(read)).all():
+        return None
+    lowest, highest = read.min(), read.max()
+    for digits, form in _COMPACT.items():
+        scale = 10.0 ** (digits - 4)
+        if not 1970 * scale < lowest <= highest < 2100 * scale:
+            continue
+        distinct, codes = np.unique(values, return_inverse=True)
+        try:
+            moments = [
+                datetime.strptime(f"{int(value)}", form).replace(tzinfo=UTC).timestamp()
+                if np.isfinite(value)
+                else float("nan")
+                for value in distinct.tolist()
+            ]
+        except ValueError:  # a thirteenth month: they count something else
+            return None
+        return np.array(moments)[codes]
+    return None

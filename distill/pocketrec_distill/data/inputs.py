@@ -1,10 +1,12 @@
 """What a run reads: two tables at given paths, or a folder in a published format."""
 
+from functools import reduce
 from pathlib import Path
 
-from pocketrec_distill.data.columns import find_columns
 from pocketrec_distill.data.formats import Published, load_published
-from pocketrec_distill.data.items import ItemTable, item_table, items_from_interactions
+from pocketrec_distill.data.interaction_items import items_from_interactions
+from pocketrec_distill.data.items import ItemTable, item_table
+from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import read_table
 from pocketrec_distill.errors import DataError
@@ -35,12 +37,14 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
     return found
 
 
-def catalogue_of(inputs: Published) -> tuple[ItemTable, int]:
-    """The items table, and the number of its rows with a missing or repeated id.
+def catalogue_of(inputs: Published) -> tuple[ItemTable, list[str]]:
+    """The items table, and what the account says of how it was read.
 
-    Without an items table, items are what the interactions say of them.
+    Without an items table, items are what the interactions say of them that no rule drops.
     """
     if inputs.items is not None:
-        return item_table(inputs.items, inputs.settings)
-    column = find_columns(inputs.interactions.column_names, inputs.settings).item
-    return items_from_interactions(inputs.interactions, inputs.settings, column), 0
+        table, left_out = item_table(inputs.items, inputs.settings)
+        note = f"items table: {left_out:,} rows with a missing or repeated id"
+        return table, [note] if left_out else []
+    kept = reduce(kept_by, inputs.settings.drop, inputs.interactions)
+    return items_from_interactions(kept, inputs.settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column, find_columns
+from pocketrec_distill.data.columns import find_column
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
 from pocketrec_distill.data.values import Codes, as_text, encode_ids
@@ -81,7 +81,7 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
     assert id_column is not None  # noqa: S101  (required)
     title_column = find_column("title", settings.title, names, required=False, taken={id_column})
     codes = encode_ids(table, id_column)
-    rows = _first_rows(codes)
+    rows = first_rows(codes)
     if not len(rows):
         raise DataError(f"the items table has no usable id in column {id_column!r}")
     ids = tuple(codes.ids[code] for code in codes.values[rows].tolist())
@@ -95,38 +95,12 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
     return ItemTable(ids, columns), table.num_rows - len(rows)
 
 
-def _first_rows(codes: Codes) -> Rows:
+def first_rows(codes: Codes) -> Rows:
     """First row of each usable id, in the order of the table."""
     rows = np.flatnonzero((codes.values >= 0) & codes.usable())
     _, first = np.unique(codes.values[rows], return_index=True)
     found: Rows = rows[np.sort(first)]
     return found
-
-
-def items_from_interactions(
-    table: "pa.Table", settings: DataSettings, item_column: str
-) -> ItemTable:
-    """An items table from the interactions' own columns: the first title that an item has."""
-    taken = find_columns(table.column_names, settings).used() | {item_column}
-    names = [name for name in table.column_names if name not in taken]
-    title = find_column("title", settings.title, names, required=False)
-    codes = encode_ids(table, item_column)
-    rows = _first_rows(codes)
-    ids = tuple(codes.ids[code] for code in codes.values[rows].tolist())
-    if title is None:
-        return ItemTable(ids, {"title": (None,) * len(rows)})
-    texts = encode_ids(table, title)
-    spelt = np.array([bool(text.strip()) for text in texts.ids] + [False])
-    titled = np.flatnonzero((codes.values >= 0) & spelt[texts.values])
-    _, first = np.unique(codes.values[titled], return_index=True)
-    title_rows = titled[first]
-    titles = dict(
-        zip(codes.values[title_rows].tolist(), texts.values[title_rows].tolist(), strict=True)
-    )
-    found = (titles.get(code) for code in codes.values[rows].tolist())
-    return ItemTable(
-        ids, {"title": tuple(None if text is None else texts.ids[text].strip() for text in found)}
-    )
 
 
 def _holds_words(kind: "pa.DataType") -> bool:

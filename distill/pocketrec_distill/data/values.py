@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.dates import dates
+from pocketrec_distill.data.dates import compact_dates, dates
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.errors import DataError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "None")
+_WHOLE_FLOAT = r"^\d+\.0$"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Above it, not every whole number has a float64 of its own.
 _EXACT = 2**53
@@ -71,10 +73,11 @@ def _reading(table: "pa.Table", name: str, what: str) -> Iterator[Any]:
         ) from error
 
 
-def _is_text(column: Any) -> bool:
+def is_text(kind: "pa.DataType") -> bool:
+    """Whether an Arrow type is text."""
     types = arrow().types
-    kinds = (types.is_string, types.is_large_string, types.is_string_view)
-    return any(kind(column.type) for kind in kinds)
+    return any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string,
+                                             types.is_string_view))  # fmt: skip
 
 
 def as_text(table: "pa.Table", name: str) -> Any:
@@ -103,6 +106,9 @@ def _text(column: Any) -> Any:
 def encode_ids(table: "pa.Table", name: str) -> Codes:
     """Codes of an id column of any flat type; null, NaN, infinite and empty text are missing.
 
+    So are the words that databases and data frames write for a missing value. Whole numbers that a
+    data frame wrote as floats are whole: where all texts are such as "17850.0", that is "17850".
+
     Raises:
         DataError: Its type has no text, such as lists and structures, or is no UTF-8.
     """
@@ -110,7 +116,10 @@ def encode_ids(table: "pa.Table", name: str) -> Codes:
     import pyarrow.compute as pc
 
     text = as_text(table, name)
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
+    missing = pc.is_in(text, value_set=pa.array(_MISSING, text.type))
+    text = pc.if_else(missing, pa.scalar(None, text.type), text)
+    if pc.all(pc.match_substring_regex(text, _WHOLE_FLOAT)).as_py():
+        text = pc.utf8_slice_codeunits(text, 0, -2)
     encoded = text.dictionary_encode().combine_chunks()
     values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return Codes(values, encoded.dictionary.to_pylist())
@@ -130,7 +139,7 @@ def _numbers(column: Any) -> NDArray[np.float64]:
     pa = arrow()
     import pyarrow.compute as pc
 
-    if _is_text(column):
+    if is_text(column.type):
         column = column.cast(pa.large_string())
         column = pc.if_else(
             pc.match_substring_regex(column, _NUMBER), column, pa.scalar(None, column.type)
@@ -147,8 +156,9 @@ def _floats(column: Any) -> NDArray[np.float64]:
 def times(table: "pa.Table", name: str) -> tuple[NDArray[np.float64], str]:
     """Seconds since 1970, or positions, of a column of numbers, times or text.
 
-    Numbers as large as milliseconds, microseconds or nanoseconds since 1970 are scaled to seconds;
-    dates without a zone are UTC.
+    Numbers as large as milliseconds, microseconds or nanoseconds since 1970 are scaled to seconds,
+    those that all spell a date (20101231, 20101231082600) are read as such; dates without a zone
+    are UTC.
 
     Returns:
         float64 (n,), NaN where unreadable, infinite or negative; and what was decided about day
@@ -170,9 +180,11 @@ def _times(column: Any) -> tuple[NDArray[np.float64], str]:
     if pa.types.is_timestamp(column.type):
         return _floats(column.cast(pa.int64())) / _PER_SECOND[column.type.unit], ""
     seconds, note = _numbers(column), ""
+    if (moments := compact_dates(seconds)) is not None:
+        return moments, "whole numbers such as 20101231 are read as dates"
     seconds /= _unit(seconds)
     unread = np.flatnonzero(np.isnan(seconds))
-    if _is_text(column) and len(unread):
+    if is_text(column.type) and len(unread):
         texts = column.cast(pa.large_string())
         texts = texts if len(unread) == len(texts) else texts.take(pa.array(unread))
         seconds[unread], note = dates(texts)

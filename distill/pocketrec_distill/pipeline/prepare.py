@@ -30,6 +30,9 @@ from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, age
 # Long prose stays out of the bundle: it feeds the language model, not the screen.
 MAX_SHOWN_MEAN_CHARACTERS = 60
 
+# Ids of each side, where two tables share none.
+SHOWN_IDS = 3
+
 # From this share of events on, the account asks whether they are baskets.
 NOTED_SHARED_TIMES = 0.05
 
@@ -46,17 +49,15 @@ def prepare(
     inputs = read_inputs(interactions, items, config.data)
     if inputs.timeless and config.run.split == "temporal":
         raise ConfigError(f"[run] split is temporal, but {inputs.timeless}; take leave-one-out")
-    catalogue, left_out = catalogue_of(inputs)
+    catalogue, notes = catalogue_of(inputs)
     cleaned, account = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
-    account.notes[:0] = inputs.notes
-    if left_out:
-        account.note(f"items table: {left_out:,} rows with a missing or repeated id")
+    account.notes[:0] = [*inputs.notes, *notes]
+    _check_times(account, config)
     if inputs.items is None:
         catalogue = _only(catalogue, set(cleaned.item_ids))
-    before = len(catalogue.item_ids)
-    catalogue = catalogue.extended(cleaned.item_ids)
-    if (added := len(catalogue.item_ids) - before) and inputs.items is not None:
-        account.note(f"{added:,} items stand in interactions only; their id is their text")
+    else:
+        account.note(_on_unlisted(cleaned.item_ids, catalogue.item_ids))
+        catalogue = catalogue.extended(cleaned.item_ids)
     account.note(_on_baskets(cleaned, inputs.settings, config.run.split))
     cleaned, asked = _cold(cleaned, config, account)
     split = split_by(config.run.split, cleaned, baskets=inputs.settings.baskets)
@@ -71,6 +72,40 @@ def prepare(
         return dataset
     everything = all_of(cleaned)
     return replace(dataset, whole=_timed(indexed.trained(dataset, everything), everything, inputs))
+
+
+def _check_times(account: CleaningAccount, config: DistillConfig) -> None:
+    """Refuse a temporal split of interactions without times: rows are no calendar."""
+    if config.run.split == "temporal" and "time" not in account.columns:
+        raise ConfigError(
+            "[run] split is temporal, but the interactions have no time column; name it: "
+            '[data] time = "...", or take leave-one-out'
+        )
+
+
+def _on_unlisted(chosen: Sequence[str], listed: Sequence[str]) -> str:
+    """What the account says of items that stand in interactions only.
+
+    Raises:
+        DataError: That is all of them: ids are written in two ways.
+    """
+    there = set(listed)
+    unlisted = [item for item in chosen if item not in there]
+    if not unlisted:
+        return ""
+    if len(unlisted) == len(chosen):
+        shown, known = (
+            ", ".join(f'"{item[:40]}"' for item in ids[:SHOWN_IDS]) for ids in (unlisted, listed)
+        )
+        raise DataError(
+            f"none of the {len(chosen):,} items of the interactions stands in the items table: "
+            f"there are {shown} here and {known} there; write ids alike in both, or name the right "
+            'columns: [data] item = "...", item_id = "..."'
+        )
+    return (
+        f"{len(unlisted):,} items stand in interactions only, such as {unlisted[0][:40]!r}; their "
+        "id is their text"
+    )
 
 
 def _timed(dataset: Dataset, split: Split, inputs: Published) -> Dataset:

@@ -59,7 +59,7 @@ def test_every_reason_in_order_with_its_number() -> None:
         ("missing item id", 1, 16),
         ("unusable user id (control character or surrogate)", 1, 15),
         ("unusable item id (control character or surrogate)", 1, 14),
-        ("bad time (not a number or date, or before 1970)", 3, 11),
+        ("bad time in 'time' such as \"-1\" (no number, no date, or before 1970)", 3, 11),
         ("bad weight (not a number, infinite or negative)", 3, 8),
         ("weight 0", 2, 6),
         ("bad weight (too large)", 1, 5),
@@ -79,6 +79,7 @@ def test_the_printed_account() -> None:
         "rows read                                 3",
         "missing user id            -1             2",
         "1 users, 2 items",
+        "user: user, item: item",
         "no time column: the order of rows is taken as the order of events",
     ]
 

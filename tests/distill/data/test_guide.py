@@ -66,8 +66,9 @@ def test_the_sample_settings_clean_such_a_table() -> None:
         }
     )
     interactions, account = clean(table, SAMPLES[0].data)
-    assert interactions.user_ids == ("17850.0", "13047.0")
+    assert interactions.user_ids == ("17850", "13047")
     assert interactions.item_ids == ("85123A", "22")
+    assert ", ".join(f"{role}: {name}" for role, name in account.columns.items()) in PAGE
     reasons = [entry.reason for entry in account.dropped]
     assert reasons == [
         "rule: InvoiceNo startswith C", "rule: CustomerID == ", "rule: Quantity <= 0",

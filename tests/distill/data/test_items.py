@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pocketrec_distill.data import DataSettings, ItemTable, item_table, read_table
-from pocketrec_distill.data.items import MAX_LIST_CHARACTERS, items_from_interactions
+from pocketrec_distill.data.items import MAX_LIST_CHARACTERS
 from pocketrec_distill.errors import DataError
 
 
@@ -170,26 +170,6 @@ def test_an_items_table_holds_what_it_says() -> None:
         ItemTable(("a", "b"), {"title": (None, None), "year": ("1",)})
     with pytest.raises(DataError, match="no column 'title'"):
         ItemTable(("a",), {})
-
-
-def test_items_of_interactions() -> None:
-    table = pa.table(
-        {
-            "user": ["u"] * 6,
-            "item": ["b", "a", "b", "", "b", "c\x00"],
-            "Description": ["", " A ", " first ", "x", "second", "y"],
-        }
-    )
-    found = items_from_interactions(table, DataSettings(), "item")
-    assert found == ItemTable(("b", "a"), {"title": ("first", "A")})
-    plain = items_from_interactions(table.drop(["Description"]), DataSettings(), "item")
-    assert plain == ItemTable(("b", "a"), {"title": (None, None)})
-
-
-def test_a_column_with_a_role_is_no_title_of_interactions() -> None:
-    table = pa.table({"user": ["u"], "item": ["a"], "name": ["view"], "headline": ["A"]})
-    found = items_from_interactions(table, DataSettings(event="name"), "item")
-    assert found.columns["title"] == ("A",)
 
 
 def test_text_in_any_script_and_of_any_length() -> None:

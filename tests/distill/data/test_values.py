@@ -66,6 +66,14 @@ def test_what_is_no_time() -> None:
         "01.12.2010 08:26",
         "1.12.2010 8:26:00",
         " 2010-12-01 08:26:00 ",
+        "Wed, 01 Dec 2010 08:26:00 +0000",
+        "Wed Dec 01 09:26:00 +0100 2010",
+        "Wed Dec  1 08:26:00 2010",
+        "1 Dec 2010 08:26",
+        "Dec 01, 2010 08:26:00",
+        "December 1, 2010 08:26",
+        "01-Dec-2010 08:26:00",
+        "1-dec-10 08:26",
     ],
 )
 def test_dates_in_text(text: str) -> None:
@@ -112,7 +120,8 @@ def test_am_and_pm_speak_for_month_first() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2010-13-01", "2010-02-30", "30.2.2010", "31/31/2010", "2010-12-01 25:00", "1/1/10",
+    ["2010-13-01", "2010-02-30", "30.2.2010", "31/31/2010", "2010-12-01 25:00", "1/1/110",
+     "Feb 30, 2010", "1 Dec 2010 8:26 PM", "Dec 2010", "12 decoys 2010", "Dec 01, 2010 25:00",
      "12/1/2010 13:00 PM", "0/1/2010", "2010-12", "漢字", "1969-12-31", "9" * 400],
 )  # fmt: skip
 def test_dates_that_do_not_exist(text: str) -> None:
@@ -122,6 +131,26 @@ def test_dates_that_do_not_exist(text: str) -> None:
 def test_leap_days() -> None:
     assert read_times(["29.02.2012", "29.02.2000"]) == [1_330_473_600.0, 951_782_400.0]
     assert math.isnan(read_times(["29.02.2100"])[0])
+
+
+def test_two_digits_of_a_year() -> None:
+    assert read_times(["12/1/10 8:26", "12/13/10 8:26"]) == [MOMENT, MOMENT + 12 * 86_400]
+    assert read_times(["1.1.70", "31.12.68"])[0] == 0.0
+    assert read_times(["1.1.70", "31.12.68"])[1] == 3_124_137_600.0
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.string()])
+def test_numbers_that_spell_dates(kind: pa.DataType) -> None:
+    days = pa.array([20101201, 20101202, None], pa.int64()).cast(kind)
+    np.testing.assert_array_equal(read_times(days), [1_291_161_600.0, 1_291_248_000.0, NAN])
+    moments = pa.array([20101201082600, 20101202000000], pa.int64()).cast(kind)
+    assert read_times(moments) == [MOMENT, 1_291_248_000.0]
+    assert times(pa.table({"t": moments}), "t")[1].startswith("whole numbers such as")
+
+
+def test_numbers_that_spell_no_date_are_numbers() -> None:
+    for counts in ([20101201, 20101301], [20101201, 7], [20101201.5, 20101202.0]):
+        assert read_times(pa.array(counts)) == counts
 
 
 def test_milliseconds_beside_dates() -> None:
@@ -212,6 +241,21 @@ def test_ids() -> None:
     assert read(pa.nulls(2)) == ([-1, -1], [])
     assert read(pa.array([], pa.string())) == ([], [])
     assert read(pa.array([2**63 + 5], pa.uint64())) == ([0], ["9223372036854775813"])
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "<NA>", "None"])
+def test_words_for_a_missing_value_are_no_ids(word: str) -> None:
+    codes = encode_ids(pa.table({"id": ["a", word, "b"]}), "id")
+    assert (codes.values.tolist(), codes.ids) == ([0, -1, 1], ["a", "b"])
+
+
+def test_whole_numbers_written_as_floats() -> None:
+    def read(values: list[str | None]) -> list[str]:
+        return encode_ids(pa.table({"id": values}), "id").ids
+
+    assert read(["17850.0", None, "", "3.0", "17850.0"]) == ["17850", "3"]
+    for mixed in (["17850.0", "3"], ["1.0", "1.5"], ["1.0", "a"], ["1.0", "-2.0"], [".0", "1.0"]):
+        assert read(mixed) == mixed
 
 
 def test_ids_over_many_chunks_share_their_codes() -> None:
