@@ -12,7 +12,8 @@ from pocketrec_distill.errors import DataError
 _KNOWN = {
     "user": "userid user uid visitorid customerid customer reviewerid memberid sessionid session",
     "item": "itemid item iid movieid artistid productid product asin parentasin stockcode newsid "
-    "sku trackid songid videoid articleid bookid businessid docid contentid",
+    "sku trackid songid videoid articleid bookid businessid docid contentid venueid gameid animeid "
+    "recipeid courseid hotelid listingid postid",
     "time": "timestamp time ts datetime date unixreviewtime invoicedate eventtime createdat "
     "eventdate ratedat playedat watchedat listenedat viewedat clickedat purchasedat orderedat "
     "orderdate purchasedate transactiondate transactiondt tdat impressiontime reviewdate dateadded "

@@ -62,7 +62,7 @@ def _title_column(
     """The column of titles, and notes on it and on those that only look like it."""
     notes: list[str] = []
     if settings.title:
-        return find_column("title", settings.title, free, required=False), notes
+        return find_column("title", settings.title, table.column_names, required=False), notes
     for name in _candidates(free, item):
         texts = encode_ids(table, name)
         of_item, of_user = told_by(items, texts), told_by(users, texts)

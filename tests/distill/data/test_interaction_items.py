@@ -95,6 +95,10 @@ def test_rows_that_a_rule_drops_have_no_say() -> None:
     assert items == ItemTable(("a", "b"), {"title": ("heart", "mug")})
 
 
+def test_an_id_may_be_the_title() -> None:
+    assert titles({}, title="item") == ("a", "b", "c")
+
+
 def test_a_chosen_title_must_be_there() -> None:
     with pytest.raises(DataError, match=r"\[data\] title = \"game\": no such column"):
         titles({"name": list("AABBCC")}, title="game")
