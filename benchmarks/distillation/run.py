@@ -102,11 +102,14 @@ def settings_of(name: str, form: str) -> dict[str, dict[str, Any]]:
 def has_times(folder: Path, settings: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether the events have times, rather than positions or no order at all."""
     from pocketrec_distill.config import config_from_mapping
-    from pocketrec_distill.data.columns import POSITIONS, find_columns, plain_name
+    from pocketrec_distill.data.account import CleaningAccount
+    from pocketrec_distill.data.columns import POSITIONS, plain_name
     from pocketrec_distill.data.inputs import read_inputs
+    from pocketrec_distill.data.roles import interaction_columns
 
     inputs = read_inputs(folder, None, config_from_mapping(settings).data)
-    column = find_columns(inputs.interactions.column_names, inputs.settings).time
+    table = inputs.interactions
+    column = interaction_columns(table, inputs.settings, CleaningAccount(table.num_rows)).time
     return not inputs.timeless and column is not None and plain_name(column) not in POSITIONS
 
 

@@ -10,7 +10,8 @@ from pocketrec_distill.errors import DataError
 # Compared without case and punctuation: `userId`, `USER_ID` and `user id` are one name. Earlier
 # names go first; no name stands for two roles.
 _KNOWN = {
-    "user": "userid user uid visitorid customerid customer reviewerid memberid sessionid session",
+    "user": "userid user uid visitorid customerid customer reviewerid memberid accountid clientid "
+    "profileid personid playerid householdid householdkey deviceid sessionid session",
     "item": "itemid item iid movieid artistid productid product asin parentasin stockcode newsid "
     "sku trackid songid videoid articleid bookid businessid docid contentid venueid gameid animeid "
     "recipeid courseid hotelid listingid postid",
