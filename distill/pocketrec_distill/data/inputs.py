@@ -3,6 +3,7 @@
 from functools import reduce
 from pathlib import Path
 
+from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.formats import Published, load_published
 from pocketrec_distill.data.interaction_items import items_from_interactions
 from pocketrec_distill.data.items import ItemTable, item_table
@@ -42,9 +43,18 @@ def catalogue_of(inputs: Published) -> tuple[ItemTable, list[str]]:
 
     Without an items table, items are what the interactions say of them that no rule drops.
     """
-    if inputs.items is not None:
-        table, left_out = item_table(inputs.items, inputs.settings)
-        note = f"items table: {left_out:,} rows with a missing or repeated id"
-        return table, [note] if left_out else []
-    kept = reduce(kept_by, inputs.settings.drop, inputs.interactions)
-    return items_from_interactions(kept, inputs.settings)
+    if inputs.items is None:
+        kept = reduce(kept_by, inputs.settings.drop, inputs.interactions)
+        items, notes = items_from_interactions(kept, inputs.settings)
+        names = kept.column_names
+    else:
+        items, left_out = item_table(inputs.items, inputs.settings)
+        names = inputs.items.column_names
+        missing = f"items table: {left_out:,} rows with a missing or repeated id"
+        notes = [missing] if left_out else []
+    if not any(items.columns["title"]):
+        notes.append(
+            f"no item has a title, so that its id is shown; is one of {listed(names)} it? "
+            '[data] title = "..."'
+        )
+    return items, notes

@@ -95,6 +95,17 @@ def test_rows_that_a_rule_drops_have_no_say() -> None:
     assert items == ItemTable(("a", "b"), {"title": ("heart", "mug")})
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_items_without_a_title_are_told_of(given: bool) -> None:
+    log = pa.table({"user": ["u"], "item": ["a"], "lyric": ["la"]})
+    items = pa.table({"item": ["a"], "lyric": ["la"]}) if given else None
+    _, notes = catalogue_of(Published("", log, items, DataSettings()))
+    assert notes[-1].startswith("no item has a title, so that its id is shown; is one of ")
+    assert "lyric it?" in notes[-1]
+    _, quiet = catalogue_of(Published("", log, items, DataSettings(title="lyric")))
+    assert quiet == []
+
+
 def test_an_id_may_be_the_title() -> None:
     assert titles({}, title="item") == ("a", "b", "c")
 
