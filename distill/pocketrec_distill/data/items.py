@@ -1,7 +1,5 @@
 """The items table: ids and columns of values, in one order."""
 
-import ast
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.data.columns import find_column
+from pocketrec_distill.data.listed_text import spelt_list
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
 from pocketrec_distill.data.values import Codes, as_text, encode_ids
@@ -160,17 +159,12 @@ def _parts(text: str | None) -> tuple[str, ...] | None:
 
 
 def _unpacked(value: object) -> Value:
-    """A list, or text that spells a list of strings, as its parts; anything else as text."""
-    if isinstance(value, list):
-        return tuple(str(part) for part in value if part is not None) or None
-    text = _text(value)
-    if text and text[0] == "[" and text[-1] == "]" and len(text) <= MAX_LIST_CHARACTERS:
-        try:
-            with warnings.catch_warnings():  # an odd backslash in the text is no concern of ours
-                warnings.simplefilter("ignore")
-                parts = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
-        if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
-            return tuple(part.strip() for part in parts if part.strip()) or None
-    return text
+    """A list, or text that spells a list of texts, as its parts; anything else as text."""
+    parts = value if isinstance(value, list) else None
+    text = None if parts is not None else _text(value)
+    if text and len(text) <= MAX_LIST_CHARACTERS:
+        parts = spelt_list(text)
+    if parts is None:
+        return text
+    texts = [str(part).strip() for part in parts if part is not None]
+    return tuple(filter(None, texts)) or None

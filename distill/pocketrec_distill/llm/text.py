@@ -1,5 +1,6 @@
 """Item text for the language model: one template per catalogue."""
 
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +11,47 @@ from pocketrec_distill.errors import ConfigError
 # Long descriptions cost time and say little more; one value keeps its first characters only.
 MAX_VALUE_CHARACTERS = 600
 
-_MARKUP = re.compile(r"<[^<>]{0,200}>|[\x00-\x1f\x7f]|[\ud800-\udfff]")
+_TAGS = (
+    "a|abbr|article|b|big|blockquote|body|br|caption|center|code|dd|div|dl|dt|em|figure|font|footer"
+    "|form|h[1-6]|head|header|hr|html|i|iframe|img|input|label|li|link|main|meta|nav|ol|p|pre|s"
+    "|script|section|small|span|strike|strong|style|sub|sup|table|tbody|td|tfoot|th|thead|tr|tt|u"
+    "|ul|video|wbr"
+)
+# Tags of HTML alone: `<3`, `a < b > c` and the song `<Untitled>` are text.
+_MARKUP = re.compile(
+    rf"</?(?:{_TAGS})(?:\s[^<>]{{0,2000}})?/?>|<!--.*?-->|[\x00-\x1f\x7f]|[\ud800-\udfff]",
+    re.IGNORECASE | re.DOTALL,
+)
+# With the semicolon: `AT&T` and an address's `&copy=2` are none.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
+# A table that was escaped twice holds `&amp;quot;`.
+_ESCAPED_TIMES = 2
+# What is left of a list that a table wrote as text, and perhaps cut; whole ones are unpacked on
+# reading.
+_LIST_START = re.compile(r"\[\s*['\"]\s*")
+_LIST_END = re.compile(r"\s*['\"]\s*\]$")
+_BETWEEN_PARTS = re.compile(r"['\"],\s+['\"]")
 _SPACES = re.compile(r"\s+")
 
 
 def clean_value(value: object) -> str:
     """Readable text of one table value: lists joined by commas, markup and control characters out.
 
-    A missing value gives the empty string. Lone surrogates, which no tokenizer takes, are removed.
+    HTML's entities are the characters that they stand for. A missing value gives the empty string.
+    Lone surrogates, which no tokenizer takes, are removed.
     """
     if value is None or value != value:  # noqa: PLR0124  (NaN is the value unequal to itself)
         return ""
     if isinstance(value, (list, tuple)):
         return ", ".join(filter(None, map(clean_value, value)))
-    text = _SPACES.sub(" ", _MARKUP.sub(" ", str(value))).strip(" []'\"")
-    return text[:MAX_VALUE_CHARACTERS]
+    text = str(value)
+    for _ in range(_ESCAPED_TIMES):
+        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = _SPACES.sub(" ", _MARKUP.sub(" ", text)).strip()
+    if start := _LIST_START.match(text):
+        parts = _BETWEEN_PARTS.split(_LIST_END.sub("", text[start.end() :]))
+        text = ", ".join(part.strip() for part in parts if part.strip())
+    return text[:MAX_VALUE_CHARACTERS].strip()
 
 
 @dataclass(frozen=True)
