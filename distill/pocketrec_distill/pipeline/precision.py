@@ -17,7 +17,7 @@ from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_distill.placement import CPU
 from pocketrec_distill.settings import distillation_training
-from pocketrec_distill.training.fake_quant import quantized
+from pocketrec_distill.training.fake_quant import quantized, round_tower
 from pocketrec_runtime import BundleContents, quantize_rows
 from pocketrec_runtime.shape import RowFormat
 
@@ -178,8 +178,7 @@ def rounded_tower(student: AnyStudent, precision: Precision) -> AnyStudent:
     if bits is None:
         return student
     rounded = copy.deepcopy(student)
-    with quantized(rounded, tower_bits=bits, row_bits=None):
-        pass  # on leaving, matrices keep what they were rounded to
+    round_tower(rounded, bits)
     return rounded
 
 

@@ -14,8 +14,6 @@ from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
-from pocketrec_distill.export import export_user_tower
-from pocketrec_distill.export.gguf import export_gguf
 from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.student import Student
@@ -32,6 +30,7 @@ from pocketrec_distill.update.data import (
     queries_of,
     read_tables,
 )
+from pocketrec_distill.update.form import BundleForm
 from pocketrec_distill.update.recover import check_recovered, recovered_student
 from pocketrec_distill.update.replay import made_up_histories
 from pocketrec_distill.version import VERSION
@@ -39,13 +38,11 @@ from pocketrec_runtime import (
     BundleContents,
     Catalogue,
     Engine,
-    quantize_rows,
     read_bundle,
     record_golden,
     write_bundle,
 )
 from pocketrec_runtime.bundle import Bundle, assemble
-from pocketrec_runtime.shape import RowFormat
 
 UPDATE_SCHEMA = "pocketrec.update/1"
 _MADE_UP_EVENTS = 12
@@ -88,7 +85,8 @@ def update_bundle(
     The student comes back from the bundle itself. A new item starts with the vector that the
     bundle's item tower makes of its text (without a tower, with the mean vector), and is learned
     from there. Old knowledge is kept by KD from the student as it was, on replayed events, or on
-    histories made up from that student where there are none.
+    histories made up from that student where there are none. Tower and rows are stored in the
+    precision of the bundle, and every epoch is measured so.
 
     Args:
         bundle: The bundle to update; it stays as it is.
@@ -123,11 +121,16 @@ def update_bundle(
     before = SequenceScorer(recovered_student(contents, new_vectors, 0.0), contents.model.window)
     measured_before = {name: _measured(before, queries) for name, queries in _tests(events)}
     lessons = Lessons(events.sequences, events.targets, events.replay, made_up, tables.known)
+    form = BundleForm.of(contents)
     curve = learn(
-        student, lessons, lambda s: _choice(s, events, contents.model.window), config.update, seed
+        student,
+        lessons,
+        lambda s: _choice(form.stored(s), events, form.window),
+        config.update,
+        seed,
     )
     taken = max(curve, key=lambda e: (_allowed(e.old, curve[0].old, config), e.new, -e.epoch))
-    updated = _contents(parent, student, tables, events)
+    updated = _contents(parent, student, form, tables, events)
     scorer = EngineScorer(Engine(assemble(updated)))
     measures = {
         name: Measures(measured_before[name], _measured(scorer, queries)).as_dict()
@@ -209,12 +212,12 @@ def _choice(student: Student, events: Events, window: int) -> tuple[float, float
 
 
 def _contents(
-    parent: Bundle, student: Student, tables: UpdateTables, events: Events
+    parent: Bundle, student: Student, form: BundleForm, tables: UpdateTables, events: Events
 ) -> BundleContents:
     contents = parent.contents
-    with torch.inference_mode():
-        vectors = np.ascontiguousarray(student.item_vectors().numpy())
-    stored, scales = _stored(vectors, contents.model.rows)
+    vectors = student.item_vectors().detach().numpy()
+    stored, scales = form.stored_rows(vectors)
+    user_tower, user_tower_gguf = form.towers(student)
     old = contents.catalogue
     tower = contents.model.item_tower
     added = len(vectors) - tables.known
@@ -229,13 +232,12 @@ def _contents(
         columns=_columns(old, tables),
     )
     lineage = [*parent.manifest.provenance.get("lineage", []), parent.manifest.fingerprint]
-    gguf = contents.user_tower_gguf
     updated = replace(
         contents,
         model=replace(contents.model, items=len(vectors)),
         catalogue=catalogue,
-        user_tower=export_user_tower(student),
-        user_tower_gguf=None if gguf is None else export_gguf(student, contents.model.window),
+        user_tower=user_tower,
+        user_tower_gguf=user_tower_gguf,
         # Fitted on the old student, it says nothing of this one.
         deferral=None,
         provenance={
@@ -247,13 +249,6 @@ def _contents(
         },
     )
     return record_golden(updated, [list(query.history) for query in contents.golden.queries])
-
-
-def _stored(vectors: Floats, rows: RowFormat) -> tuple[NDArray[Any], Floats | None]:
-    """Rows and scales of item vectors as the parent stores them."""
-    if rows == "float32":
-        return vectors, None
-    return quantize_rows(vectors, bits=4 if rows == "int4" else 8)
 
 
 def _popularity(old: Floats, counts: NDArray[np.int64], replayed: bool) -> Floats:

@@ -92,3 +92,9 @@ def quantized(
         if tower_bits is not None:
             for layer in layers:
                 parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+
+
+def round_tower(model: SequenceModel, bits: Bits) -> None:
+    """Round the tower's matrices in place, as the exported tower of so many bits holds them."""
+    with quantized(model, tower_bits=bits, row_bits=None):
+        pass  # on leaving, matrices keep what they were rounded to

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pocketrec_distill.errors import DataError, NotRecoverableError
+from pocketrec_distill.export.stored import stored_floats
 from pocketrec_distill.models.llama import LlamaBlock, TowerShape
 from pocketrec_distill.models.student import Student
 from pocketrec_runtime import BundleContents, Catalogue
@@ -20,9 +21,10 @@ Floats = NDArray[np.float32]
 def recovered_student(contents: BundleContents, new_items: Floats, dropout: float) -> Student:
     """The bundle's student, ready to be trained on.
 
-    The user tower of a bundle is the fused form of the student's, its weights under fixed names
-    and not rounded, so that they come back exactly. Item vectors come back as the catalogue holds
-    them, as one table of residuals (text and residual are no longer apart).
+    The user tower of a bundle is the fused form of the student's, its weights under fixed names.
+    They come back as the tower multiplies with them: exactly, or rounded to the int8 or int4 codes
+    that it stores. Item vectors come back as the catalogue holds them, as one table of residuals
+    (text and residual are no longer apart).
 
     Args:
         contents: The bundle.
@@ -30,9 +32,10 @@ def recovered_student(contents: BundleContents, new_items: Floats, dropout: floa
         dropout: Of the training to come.
 
     Raises:
-        NotRecoverableError: The tower is quantized, of another family, or GGUF alone.
+        NotRecoverableError: The tower is of another family, quantizes activations, or is GGUF
+            alone.
     """
-    weights = _initializers(contents.user_tower)
+    weights = _weights(contents.user_tower)
     model = contents.model
     hidden = _hidden(weights, model.width)
     try:
@@ -56,17 +59,10 @@ def recovered_student(contents: BundleContents, new_items: Floats, dropout: floa
     return student
 
 
-def _initializers(tower: bytes | None) -> dict[str, Tensor]:
-    import onnx
-
+def _weights(tower: bytes | None) -> dict[str, Tensor]:
     if tower is None:
         raise NotRecoverableError("the bundle has a GGUF tower alone; update needs an ONNX one")
-    graph = onnx.load_model_from_string(tower).graph
-    return {
-        entry.name: torch.from_numpy(onnx.numpy_helper.to_array(entry).copy())
-        for entry in graph.initializer
-        if entry.data_type == onnx.TensorProto.FLOAT
-    }
+    return {name: torch.from_numpy(value) for name, value in stored_floats(tower).items()}
 
 
 def _hidden(weights: dict[str, Tensor], width: int) -> int:
@@ -74,8 +70,8 @@ def _hidden(weights: dict[str, Tensor], width: int) -> int:
         return int(weights["blocks.0.feed_out"].shape[0])
     except KeyError as error:
         raise NotRecoverableError(
-            f"the user tower of width {width} holds no {error}: it is quantized, or no student of "
-            "this family; distil a new bundle"
+            f"the user tower of width {width} holds no {error}: it is no student of this family, "
+            "or its activations are quantized; distil a new bundle"
         ) from error
 
 

@@ -51,9 +51,9 @@ def test_a_student_that_answers_otherwise_is_refused(contents) -> None:
         check_recovered(student, contents)
 
 
-def test_a_tower_that_is_no_students_is_refused(contents) -> None:
+def test_quantized_activations_are_refused(contents) -> None:
     quantized = dataclasses.replace(contents, user_tower=quantize_model(contents.user_tower))
-    with pytest.raises(NotRecoverableError, match="quantized"):
+    with pytest.raises(NotRecoverableError, match="activations are quantized"):
         recovered_student(quantized, none_new(contents), 0.0)
 
 
