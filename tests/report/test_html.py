@@ -71,7 +71,35 @@ def test_a_student_that_does_not_beat_its_control_is_said_first(report, gate) ->
 def test_a_gate_that_passed_leaves_the_first_line_alone(report, gate) -> None:
     passed = {**gate, "status": "passed", "checks": gate["checks"][:1]}
     assert headline({**report, "gate": passed}) == headline(report)
-    assert "keeps at least 90% of its teacher (98.2%" in render_html({**report, "gate": passed})
+    page = render_html({**report, "gate": passed})
+    assert "keeps at least 90% of the blended teacher it learned from (98.2%" in page
+
+
+def test_shares_of_the_blend_and_of_the_llm_are_told_apart(report, gate) -> None:
+    """The gate divides by what the student learned from, the headline by the LLM: 98% and 105%."""
+    kept = {**gate["checks"][0], "status": "undecided"}
+    both = {**report, "gate": {**gate, "status": "undecided", "checks": [kept]}}
+    first = headline(both)
+    assert first.startswith(
+        "The gate is undecided. That the student keeps 90% of the blended teacher it learned from "
+        "is not beyond doubt (98.2%, 95% interval 96.1% to 100.3%, 943 users). A bundle of"
+    )
+    assert "105% of the LLM teacher alone (98% to 111%)" in first
+    page = render_html(both)
+    assert "its teacher" not in page
+    text = " ".join(read(page).text)
+    assert "Of the LLM teacher alone 104.6% of its NDCG@10, 95% interval 98.1% to 111.3%" in text
+    assert "809 times faster than the LLM teacher alone" in text
+
+
+def test_where_there_is_no_blend_the_llm_is_what_was_learned_from(report, gate) -> None:
+    del report["test"]["blend"]
+    report["comparisons"] = report["comparisons"][:2]
+    kept = {**gate["checks"][0], "rival": "teacher"}
+    page = render_html({**report, "gate": {**gate, "checks": [kept]}})
+    assert "keeps at least 90% of the LLM teacher it learned from (98.2%" in page
+    assert "105% of the LLM teacher (98% to 111%)" in page
+    assert "alone (98%" not in page
 
 
 def test_the_page_fetches_and_runs_nothing(report) -> None:
@@ -154,8 +182,8 @@ def test_a_report_of_zeros_still_renders(report) -> None:
 
 def test_the_headline_in_words(report) -> None:
     assert headline(report) == (
-        "A bundle of 1.9 MB ranks at NDCG@10 0.106 on the test split: 105% of its teacher "
-        "(98% to 111%), 809 times faster, 0.104 ms an answer."
+        "A bundle of 1.9 MB ranks at NDCG@10 0.106 on the test split: 105% of the LLM teacher "
+        "alone (98% to 111%) and 809 times faster than it, 0.104 ms an answer."
     )
 
 

@@ -4,7 +4,7 @@ import json
 
 from pocketrec_distill.report import sections
 from pocketrec_distill.report.schema import Report, validate_report
-from pocketrec_distill.report.summary import headline, milliseconds_text, size_text
+from pocketrec_distill.report.summary import headline, llm_teacher, milliseconds_text, size_text
 from pocketrec_distill.report.verdict import sentence
 from pocketrec_runtime.page import Markup, element, html_document, join, row, table
 
@@ -19,7 +19,10 @@ _TERMS = {
     "no sampled negatives. Ties count against the model.",
     "Shipped bundle": "the quantized bundle measured through the device runtime, never the "
     "training code.",
-    "Control": "the student's shape and budget, trained without the teacher.",
+    "Blended teacher": "what the student learned from, where there is one: the LLM teacher and "
+    "other models, each weighted on validation. The gate's retention is a share of it.",
+    "LLM teacher": "the fine-tuned language model alone, whatever the student learned from.",
+    "Control": "the student's shape and budget, trained without any teacher.",
 }
 
 
@@ -51,14 +54,18 @@ def _tiles(report: Report) -> list[Markup]:
         _tile(
             "NDCG@10, shipped, test",
             f"{shipped['ndcg@10']:.4f}",
-            f"teacher {teacher['ndcg@10']:.4f}",
+            f"{llm_teacher(report)} {teacher['ndcg@10']:.4f}",
         ),
-        _tile("Retention", f"{retention['ratio']:.1%}", f"95% interval {low:.1%} to {high:.1%}"),
+        _tile(
+            f"Of {llm_teacher(report)}",
+            f"{retention['ratio']:.1%}",
+            f"of its NDCG@10, 95% interval {low:.1%} to {high:.1%}",
+        ),
         _tile("Bundle", size_text(report["bundle_bytes"]), _parameters(report)),
         _tile(
             "Latency, median",
             milliseconds_text(latency["shipped"]["median"]),
-            f"{latency['ratio']:,.0f} times faster than the teacher",
+            f"{latency['ratio']:,.0f} times faster than {llm_teacher(report)}",
         ),
     ]
 

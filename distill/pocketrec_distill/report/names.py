@@ -1,7 +1,7 @@
 """Names of models and stages for readers."""
 
 _NAMES = {
-    "teacher": "Teacher",
+    "teacher": "LLM teacher",
     "student_fp32": "Student, 32-bit",
     "shipped": "Shipped bundle",
     "control": "Control, no distillation",

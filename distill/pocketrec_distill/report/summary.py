@@ -7,6 +7,7 @@ from pocketrec_distill.report.verdict import verdict
 __all__ = [
     "duration_text",
     "headline",
+    "llm_teacher",
     "milliseconds_text",
     "model_name",
     "ranked_models",
@@ -48,9 +49,10 @@ def milliseconds_text(value_ms: float) -> str:
 
 
 def headline(report: Report) -> str:
-    """What was shipped, how well it ranks, beside the teacher, and how fast.
+    """What was shipped, how well it ranks, beside the LLM teacher, and how fast.
 
-    What the gate found wrong comes first.
+    What the gate found wrong comes first; it compares with what the student learned from, which is
+    the blend where there is one.
     """
     shipped = report["test"]["shipped"]["ndcg@10"]
     retention, latency = report["retention"], report["latency_ms"]
@@ -58,8 +60,13 @@ def headline(report: Report) -> str:
     found = verdict(report["gate"]) if report.get("gate") else ""
     told = (
         f"A bundle of {size_text(report['bundle_bytes'])} ranks at NDCG@10 {shipped:.3f} on the "
-        f"test split: {retention['ratio']:.0%} of its teacher ({low:.0%} to {high:.0%}), "
-        f"{latency['ratio']:,.0f} times faster, {milliseconds_text(latency['shipped']['median'])} "
-        f"an answer."
+        f"test split: {retention['ratio']:.0%} of {llm_teacher(report)} ({low:.0%} to "
+        f"{high:.0%}) and {latency['ratio']:,.0f} times faster than it, "
+        f"{milliseconds_text(latency['shipped']['median'])} an answer."
     )
     return f"{found} {told}" if found else told
+
+
+def llm_teacher(report: Report) -> str:
+    """What `retention` and the latency ratio of a report compare with, apart from any blend."""
+    return "the LLM teacher alone" if "blend" in report["test"] else "the LLM teacher"

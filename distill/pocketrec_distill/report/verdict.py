@@ -31,11 +31,12 @@ def sentence(check: Mapping[str, Any]) -> str:
     """What one check found, with its value and interval."""
     status, figures = check["status"], _figures(check)
     if check["measure"] == "ratio":
+        source = _SOURCES.get(check["rival"], model_name(check["rival"]))
+        kept = f"{check['threshold']:.0%} of {source}"
         told = {
-            "passed": f"The student keeps at least {check['threshold']:.0%} of its teacher",
-            "failed": f"The student keeps less than {check['threshold']:.0%} of its teacher",
-            "undecided": f"Whether the student keeps {check['threshold']:.0%} of its teacher is "
-            "not beyond doubt",
+            "passed": f"The student keeps at least {kept}",
+            "failed": f"The student keeps less than {kept}",
+            "undecided": f"That the student keeps {kept} is not beyond doubt",
         }[status]
         return f"{told} ({figures})."
     rival = _RIVALS.get(check["rival"], model_name(check["rival"]))
@@ -46,6 +47,11 @@ def sentence(check: Mapping[str, Any]) -> str:
     }[status]
     return f"{told} ({figures})."
 
+
+_SOURCES = {
+    "blend": "the blended teacher it learned from",
+    "teacher": "the LLM teacher it learned from",
+}
 
 _RIVALS = {
     "control": "its control, the same model trained without distillation",

@@ -63,7 +63,7 @@ def test_a_student_that_fails_the_gate_ends_with_7_beside_its_place(
     gate = json.loads(result.stdout)["gate"]
     assert (gate["status"], gate["passed"], gate["bundle"]) == ("failed", False, "b.failed")
     assert Engine.open(tmp_path / "b.failed").fingerprint == Engine.open(place.bundle).fingerprint
-    assert "gate: failed: The student keeps less than 300% of its teacher" in result.stderr
+    assert "gate: failed: The student keeps less than 300% of the blended teacher" in result.stderr
     assert "seconds, peak memory" not in result.stderr
     page = (place.run_dir / "report.html").read_text(encoding="utf-8")
     assert "<h1>The gate failed." in page

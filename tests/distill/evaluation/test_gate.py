@@ -85,7 +85,7 @@ def test_retention_is_of_the_blend_and_counts_its_lower_end() -> None:
     below = judged(shipped=ranks((FIRST, 35), (OUT, 5)), control=ranks((OUT, 40)))
     assert below.checks[0].status == "failed"
     assert below.status == "failed"
-    assert "keeps less than 90% of its teacher" in verdict(below.as_dict())
+    assert "keeps less than 90% of the blended teacher it learned from" in verdict(below.as_dict())
     low = judged(GateSettings(retention=0.5), shipped=ranks((FIRST, 35), (OUT, 5)))
     assert low.checks[0].status == "passed"
 
