@@ -17,8 +17,14 @@ def calls() -> list[tuple]:
     return []
 
 
+@pytest.fixture
+def differs() -> list[str | None]:
+    """What `evaluate_bundle` finds to differ from the bundle's report."""
+    return [None]
+
+
 @pytest.fixture(autouse=True)
-def training(monkeypatch, calls, report, tiny_bundle) -> None:
+def training(monkeypatch, calls, report, tiny_bundle, differs) -> None:
     def load_config(path, *, seed=None):
         calls.append(("load_config", path, seed))
         return SimpleNamespace(data="data settings")
@@ -30,7 +36,8 @@ def training(monkeypatch, calls, report, tiny_bundle) -> None:
 
     def evaluate_bundle(bundle, interactions, split, settings):
         calls.append(("evaluate", bundle, interactions, split, settings))
-        return {"split": split, **report["test"]["shipped"]}
+        found = {"split": split or "leave-one-out", **report["test"]["shipped"]}
+        return {**found, "differs_from_report": differs[0]}
 
     def run_demo(out):
         shutil.copytree(tiny_bundle, out / "bundle")
@@ -127,10 +134,27 @@ def test_evaluate_measures_the_bundle(cli, calls, events, tiny_bundle) -> None:
     assert found["schema"] == "pocketrec.evaluate/1"
     assert (found["split"], found["ndcg@10"], found["users"]) == ("temporal", 0.1058, 943)
     assert calls[-1] == ("evaluate", tiny_bundle, events, "temporal", "data settings")
-    text = cli(*arguments).out
-    assert "0.0948 to 0.1178" in text
-    assert "leave-one-out" in text
+    outcome = cli(*arguments)
+    assert calls[-1][3] is None
+    assert "0.0948 to 0.1178" in outcome.out
+    assert "leave-one-out" in outcome.out
+    assert outcome.err == ""
     assert cli(*arguments, "--split", "random").code == 2
+
+
+def test_evaluate_says_on_stderr_where_the_report_measured_others(
+    cli, events, tiny_bundle, differs
+) -> None:
+    differs[0] = "the report measured 119 users, this is of 120"
+    arguments = ("evaluate", tiny_bundle, "--interactions", events)
+    outcome = cli(*arguments, "--json")
+    assert outcome.json["differs_from_report"] == differs[0]
+    assert f"{differs[0]}: the figures are not of the same events; " in outcome.err
+    assert "--config with the settings of the run" in outcome.err
+    settled = cli(*arguments, "--config", events)
+    assert f"{differs[0]}: the figures are not of the same events" in settled.err
+    assert "--config" not in settled.err
+    assert "differs" not in settled.out
 
 
 def test_demo_names_its_files(cli, tmp_path) -> None:

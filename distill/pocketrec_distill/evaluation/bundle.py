@@ -1,5 +1,6 @@
 """Measuring a finished bundle on somebody's interactions, through the runtime alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,33 @@ from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_runtime import Engine
 
+SPLITS = ("leave-one-out", "temporal")
+
 
 def evaluate_bundle(
-    bundle: Path, interactions: Path, split: str, settings: DataSettings
+    bundle: Path, interactions: Path, split: str | None, settings: DataSettings
 ) -> dict[str, Any]:
     """Full-ranking metrics of a bundle on the test events of a split.
 
     Items that the bundle does not know leave the histories. Events whose item it does not know, or
     that are left without a history, are not evaluated but counted as `queries_unknown`.
+    `differs_from_report` says where other users were measured than by the bundle's report; None
+    where nothing speaks for it.
+
+    Args:
+        bundle: The bundle.
+        interactions: Table of interactions.
+        split: "leave-one-out" or "temporal"; None for that of the bundle's report, and
+            leave-one-out where it has none.
+        settings: How the table is read.
 
     Raises:
         BundleError: The bundle is refused.
         DataError: The table cannot be read, or has no event to evaluate.
     """
     engine = Engine.open(bundle)
+    reported = engine.manifest.metrics
+    split = split or reported_split(reported) or SPLITS[0]
     found = held_out_events(engine, interactions, split, settings)
     measured = summarise(evaluate(EngineScorer(engine), found.known))
     return {
@@ -39,7 +53,36 @@ def evaluate_bundle(
         "queries_unknown": found.queries - len(found.known),
         "repeats_not_evaluated": found.repeats,
         "cleaning": found.cleaning,
+        "differs_from_report": difference_from_report(reported, split, len(found.known)),
     }
+
+
+def reported_split(metrics: Mapping[str, Any]) -> str | None:
+    """The split that a bundle's own metrics are of; None where they name none that there is."""
+    split = metrics.get("split")
+    return split if split in SPLITS else None
+
+
+def difference_from_report(metrics: Mapping[str, Any], split: str, users: int) -> str | None:
+    """What shows that a measured split is another than that of the bundle's report.
+
+    A bundle remembers its split and how many users were tested, not how its table was read. As
+    many users may still be others.
+
+    Args:
+        metrics: Of the bundle's manifest: free JSON.
+        split: What was measured.
+        users: On how many.
+    """
+    told = reported_split(metrics)
+    if told is not None and told != split:
+        return f"the report of this bundle is of a {told} split, this is of {split}"
+    test = metrics.get("test")
+    shipped = test.get("shipped") if isinstance(test, Mapping) else None
+    count = shipped.get("users") if isinstance(shipped, Mapping) else None
+    if not isinstance(count, int) or count == users:
+        return None
+    return f"the report of this bundle measured {count:,} test users, this is of {users:,}"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,14 @@ import click
 
 from pocketrec.cli.extras import require_extra
 from pocketrec.cli.options import INPUT_PATH, bundle_argument, json_option
-from pocketrec.cli.output import emit, emit_json, table
+from pocketrec.cli.output import emit, emit_json, say, table
 from pocketrec_runtime.errors import InputError
+
+_OTHER = "the figures are not of the same events"
+_SAME = (
+    f"{_OTHER}; if the table is the one of the run, --config with the settings of the run measures "
+    "what the report did"
+)
 
 
 @click.command("evaluate", short_help="Measure a bundle on interactions.")
@@ -34,9 +40,7 @@ from pocketrec_runtime.errors import InputError
 @click.option(
     "--split",
     type=click.Choice(["leave-one-out", "temporal"]),
-    default="leave-one-out",
-    show_default=True,
-    help="Which events are held out.",
+    help="Which events are held out.  [default: as in the bundle's report, else leave-one-out]",
 )
 @click.option(
     "--config", "config_path", type=INPUT_PATH, help="TOML file; its [data] and [text] are used."
@@ -49,7 +53,7 @@ def command(
     impressions: Path | None,
     items: Path | None,
     part: str | None,
-    split: str,
+    split: str | None,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -60,6 +64,9 @@ def command(
 
     With --impressions it is measured how well clicks are told from non-clicks: group AUC, AUC, log
     loss and calibration error.
+
+    A bundle does not remember how its table was read. Where other users are held out than in its
+    report, stderr says so: give --config with the settings of the run to measure the same.
     """
     require_extra("distill")
     if (interactions is None) == (impressions is None):
@@ -81,10 +88,12 @@ def command(
 
     assert interactions is not None  # noqa: S101  (one of the two was given)
     measured = evaluate_bundle(bundle, interactions, split, config.data)
+    if differs := measured["differs_from_report"]:
+        say(f"{differs}: {_SAME if config_path is None else _OTHER}")
     if as_json:
         emit_json("evaluate", measured)
         return
-    _emit(measured)
+    _emit({key: value for key, value in measured.items() if key != "differs_from_report"})
 
 
 def _emit(measured: dict[str, Any]) -> None:

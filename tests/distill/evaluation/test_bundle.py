@@ -1,0 +1,68 @@
+"""`evaluate`: the split of the bundle's report where it is known, a word where it is another."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from pocketrec_distill.data import DataSettings
+from pocketrec_distill.evaluation.bundle import difference_from_report, evaluate_bundle
+from pocketrec_runtime import read_bundle, write_bundle
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "v1_0" / "rings"
+SHIPPED = {"split": "leave-one-out", "test": {"shipped": {"users": 119}}}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Three users; the third has one basket of two items alone, so that nothing is before it."""
+    path = tmp_path / "events.csv"
+    rows = ["u,0-1,1", "u,0-2,2", "u,0-3,3", "u,0-4,4", "v,1-1,1", "v,1-2,2", "v,1-3,3", "v,1-4,3",
+            "w,2-1,7", "w,2-2,7"]  # fmt: skip
+    path.write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def bundle(folder: Path, metrics: dict[str, object]) -> Path:
+    path = folder / "bundle"
+    write_bundle(path, dataclasses.replace(read_bundle(GOLDEN).contents, metrics=metrics))
+    return path
+
+
+def test_settings_of_the_run_measure_what_its_report_did(table: Path, tmp_path: Path) -> None:
+    """What was held out in baskets is not the last events; without the setting it is said."""
+    baskets = DataSettings(baskets=True)
+    unknown = bundle(tmp_path / "a", {})
+    users = evaluate_bundle(unknown, table, None, baskets)["users"]
+    reported = bundle(tmp_path / "b", {**SHIPPED, "test": {"shipped": {"users": users}}})
+    assert evaluate_bundle(reported, table, None, baskets)["differs_from_report"] is None
+    plain = evaluate_bundle(reported, table, None, DataSettings())
+    assert plain["users"] != users
+    assert plain["differs_from_report"] == (
+        f"the report of this bundle measured {users} test users, this is of {plain['users']}"
+    )
+    assert evaluate_bundle(unknown, table, None, DataSettings())["differs_from_report"] is None
+
+
+def test_the_split_of_the_report_is_taken_where_none_is_asked_for(tmp_path: Path) -> None:
+    table = tmp_path / "events.csv"
+    walks = [f"u{user},{user % 3}-{step},{step}" for user in range(6) for step in range(10)]
+    table.write_text("\n".join(["user_id,item_id,timestamp", *walks]) + "\n", encoding="utf-8")
+    path = bundle(tmp_path, {"split": "temporal"})
+    assert evaluate_bundle(path, table, None, DataSettings())["split"] == "temporal"
+    asked = evaluate_bundle(path, table, "leave-one-out", DataSettings())
+    assert asked["split"] == "leave-one-out"
+    assert asked["differs_from_report"] == (
+        "the report of this bundle is of a temporal split, this is of leave-one-out"
+    )
+    assert evaluate_bundle(GOLDEN, table, None, DataSettings())["split"] == "leave-one-out"
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [{}, {"task": "update", "new": {}}, {"split": 7, "test": []}, {"test": {"shipped": None}},
+     {"split": "leave-one-out", "test": {"shipped": {"users": "119"}}}, {"split": "random"}],
+)  # fmt: skip
+def test_free_metrics_that_tell_nothing_say_nothing(metrics: dict[str, object]) -> None:
+    assert difference_from_report(metrics, "leave-one-out", 120) is None
+    assert difference_from_report(SHIPPED, "leave-one-out", 119) is None
