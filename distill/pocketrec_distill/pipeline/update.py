@@ -122,13 +122,7 @@ def update_bundle(
     measured_before = {name: _measured(before, queries) for name, queries in _tests(events)}
     lessons = Lessons(events.sequences, events.targets, events.replay, made_up, tables.known)
     form = BundleForm.of(contents)
-    curve = learn(
-        student,
-        lessons,
-        lambda s: _choice(form.stored(s), events, form.window),
-        config.update,
-        seed,
-    )
+    curve = learn(student, lessons, lambda s: _choice(s, form, events), config.update, seed)
     taken = max(curve, key=lambda e: (_allowed(e.old, curve[0].old, config), e.new, -e.epoch))
     updated = _contents(parent, student, form, tables, events)
     scorer = EngineScorer(Engine(assemble(updated)))
@@ -202,8 +196,9 @@ def _measured(scorer: Scorer, queries: QuerySet) -> RankingMetrics:
     return evaluate(scorer, queries)
 
 
-def _choice(student: Student, events: Events, window: int) -> tuple[float, float]:
-    scorer = SequenceScorer(student, window)
+def _choice(student: Student, form: BundleForm, events: Events) -> tuple[float, float]:
+    """New and old validation NDCG@10 of the student as its bundle would store it."""
+    scorer = SequenceScorer(form.stored(student), form.window)
 
     def ndcg(queries: QuerySet) -> float:
         return float(ndcg_of(scorer, queries).mean()) if len(queries) else 0.0

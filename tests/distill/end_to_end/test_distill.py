@@ -122,6 +122,12 @@ def test_evaluate_measures_the_bundle_as_the_report_did(finished: FinishedRun) -
     measured = json.loads(result.stdout)
     shipped = finished.report["test"]["shipped"]
     assert {key: measured[key] for key in shipped} == shipped
+    assert measured["differs_from_report"] is None
+    other = ("--split", "temporal")
+    told = invoke(
+        "evaluate", str(place.bundle), "--interactions", str(place.interactions), *other
+    ).stderr
+    assert "report of this bundle is of a leave-one-out split, this is of temporal" in told
 
 
 def test_a_new_item_needs_text_only(finished: FinishedRun) -> None:
