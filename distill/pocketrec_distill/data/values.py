@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "None")
-_WHOLE_FLOAT = r"^\d+\.0$"
+_MISSING = frozenset(
+    ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "None")
+)
+_WHOLE_FLOAT = re.compile(r"\d+\.0")
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Above it, not every whole number has a float64 of its own.
 _EXACT = 2**53
@@ -112,17 +114,16 @@ def encode_ids(table: "pa.Table", name: str) -> Codes:
     Raises:
         DataError: Its type has no text, such as lists and structures, or is no UTF-8.
     """
-    pa = arrow()
-    import pyarrow.compute as pc
-
-    text = as_text(table, name)
-    missing = pc.is_in(text, value_set=pa.array(_MISSING, text.type))
-    text = pc.if_else(missing, pa.scalar(None, text.type), text)
-    if pc.all(pc.match_substring_regex(text, _WHOLE_FLOAT)).as_py():
-        text = pc.utf8_slice_codeunits(text, 0, -2)
-    encoded = text.dictionary_encode().combine_chunks()
+    encoded = as_text(table, name).dictionary_encode().combine_chunks()
     values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Codes(values, encoded.dictionary.to_pylist())
+    ids = encoded.dictionary.to_pylist()
+    kept = [code for code, text in enumerate(ids) if text not in _MISSING]
+    known = [ids[code] for code in kept]
+    if all(_WHOLE_FLOAT.fullmatch(text) for text in known):
+        known = [text[:-2] for text in known]
+    place = np.full(len(ids) + 1, -1, dtype=np.int64)  # the last one is of missing values
+    place[kept] = np.arange(len(kept))
+    return Codes(place[values], known)
 
 
 def numbers(table: "pa.Table", name: str) -> NDArray[np.float64]:
