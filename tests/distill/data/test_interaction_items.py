@@ -54,6 +54,12 @@ def test_the_name_of_a_customer_is_no_title() -> None:
     assert titles(people, title="name") == ("Ada", "Ada", "Ada")
 
 
+def test_who_nearly_always_buys_it_does_not_name_it() -> None:
+    rows = [("u", "a", "Ada")] * 9 + [("v", "a", "Alan")] + [("v", "b", "Alan")] * 9
+    table = pa.table(dict(zip(("user", "item", "name"), zip(*rows, strict=True), strict=True)))
+    assert items_from_interactions(table, DataSettings())[0].columns["title"] == (None, None)
+
+
 def test_a_number_of_an_order_is_no_title() -> None:
     orders = {"name": ["#1", "#2", "#3", "#4", "#5", "#6"]}
     assert titles(orders) == (None, None, None)

@@ -149,7 +149,12 @@ def test_numbers_that_spell_dates(kind: pa.DataType) -> None:
 
 
 def test_numbers_that_spell_no_date_are_numbers() -> None:
-    for counts in ([20101201, 20101301], [20101201, 7], [20101201.5, 20101202.0]):
+    for counts in (
+        [20101201, 20101301],
+        [19691201, 19691202],
+        [20101201, 7],
+        [20101201.5, 20101202.0],
+    ):
         assert read_times(pa.array(counts)) == counts
 
 
