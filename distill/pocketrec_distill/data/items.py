@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.data.columns import find_column
-from pocketrec_distill.data.listed_text import spelt_list
+from pocketrec_distill.data.listed_text import is_vector, spelt_list
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
 from pocketrec_distill.data.values import Codes, as_text, encode_ids
@@ -159,11 +159,14 @@ def _parts(text: str | None) -> tuple[str, ...] | None:
 
 
 def _unpacked(value: object) -> Value:
-    """A list, or text that spells a list of texts, as its parts; anything else as text."""
+    """A list, or text that spells a list of texts, as its parts; anything else as text.
+
+    A vector that is spelt out says as little as a column of vectors: None.
+    """
     parts = value if isinstance(value, list) else None
     text = None if parts is not None else _text(value)
     if text and len(text) <= MAX_LIST_CHARACTERS:
-        parts = spelt_list(text)
+        parts = [] if is_vector(text) else spelt_list(text)
     if parts is None:
         return text
     texts = [str(part).strip() for part in parts if part is not None]

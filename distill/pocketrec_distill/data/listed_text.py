@@ -7,14 +7,20 @@ import re
 import warnings
 from collections.abc import Sequence
 
-# A list of NumPy has no commas: `['A' 'B']`, one part to a line where it is long.
-_NO_COMMA = re.compile(r"(?<=['\"])\s+(?=['\"])")
-# What stands for a missing part in JSON and in a data frame.
-_MISSING_PART = re.compile(r"(?<=[\[,])\s*(?:nan|NaN|null|NULL)\s*(?=[,\]])")
+# One part of a list and what follows it: a comma, or space, which NumPy writes.
+_PART = re.compile(
+    r"""\s*+(?:(?P<text>[uU]?(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"))"""
+    r"""|(?:nan|NaN|None|null|NULL))"""
+    r"""(?:\s*+,|\s++(?=['"])|\s*+$)""",
+    re.DOTALL,
+)
 # An array of PostgreSQL; `{a: 1}` and nested ones are something else.
 _ARRAY = re.compile(r"\{[^{}:]*\}")
 # Fields by which a list of records names its parts.
 _NAMES = ("name", "title")
+# A vector, as Python or NumPy writes it; `[1, 2]` may be codes.
+_NUMBER = r"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+"
+_VECTOR = re.compile(rf"\[\s*+{_NUMBER}(?:\s*+,\s*+{_NUMBER}|\s++(?:{_NUMBER}|\.\.\.))++\s*+\]")
 
 
 def spelt_list(text: str) -> list[str | None] | None:
@@ -34,13 +40,38 @@ def spelt_list(text: str) -> list[str | None] | None:
     return named if len(named) == len(parts) else None
 
 
+def is_vector(text: str) -> bool:
+    """Whether text spells a vector of floats, such as `[0.25, -1.5]` or NumPy's `[0.25 -1.5]`."""
+    return "." in text and _VECTOR.fullmatch(text) is not None
+
+
 def _value(text: str) -> object:
-    """What text spells in JSON or Python; None where it spells nothing."""
+    """What a list spells in JSON or Python; None where it spells nothing."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
-    text = _MISSING_PART.sub(" None", _NO_COMMA.sub(", ", text))
+    # Before Python reads it: neighbouring texts are one to Python, and two to NumPy.
+    if (parts := _texts(text[1:-1])) is not None:
+        return parts
+    return _literal(text) if text.startswith("[{") else None
+
+
+def _texts(inside: str) -> list[str | None] | None:
+    """Parts of a list of quoted texts and missing ones, between its brackets."""
+    parts, place = [], 0
+    while place < len(inside.rstrip()):
+        found = _PART.match(inside, place)
+        value = _literal(found["text"]) if found and found["text"] else None
+        if not found or (found["text"] and not isinstance(value, str)):
+            return None
+        parts.append(value if isinstance(value, str) else None)
+        place = found.end()
+    return parts
+
+
+def _literal(text: str) -> object:
+    """The value that text spells in Python; None where it spells none."""
     try:
         with warnings.catch_warnings():  # an odd backslash in the text is no concern of ours
             warnings.simplefilter("ignore")

@@ -32,6 +32,9 @@ _LIST_START = re.compile(r"\[\s*['\"]\s*")
 _LIST_END = re.compile(r"\s*['\"]\s*\]$")
 _BETWEEN_PARTS = re.compile(r"['\"],\s+['\"]")
 _SPACES = re.compile(r"\s+")
+_ADDRESS = re.compile(
+    r"\s*(?:(?:https?:)?//[^\s/]\S*|data:[\w/+.-]*[;,]\S*)\s*", re.IGNORECASE | re.ASCII
+)
 
 
 def clean_value(value: object) -> str:
@@ -54,13 +57,25 @@ def clean_value(value: object) -> str:
     return text[:MAX_VALUE_CHARACTERS].strip()
 
 
+def is_address(value: object) -> bool:
+    """Whether a table's value is a URL (`https:`, `//host/path`, `data:`), or a list of some.
+
+    It leads to a picture or a page, and says nothing that a language model could read.
+    """
+    if isinstance(value, (list, tuple)):
+        there = [part for part in value if clean_value(part)]
+        return bool(there) and all(map(is_address, there))
+    return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
+
+
 @dataclass(frozen=True)
 class TextTemplate:
     """A format string over item columns, such as `"{title} ({release_year}). Genres: {class}"`.
 
     Attributes:
         template: Literal text and `{column}` fields. The empty string builds the template from
-            all the columns: the title first, then `name: value` for every column with a value.
+            all the columns: the title first, then `name: value` for every column with a value
+            that is no URL.
     """
 
     template: str = ""
@@ -111,7 +126,7 @@ class TextTemplate:
             )
         parts, texts = self._parts(), []
         for row, item_id in enumerate(item_ids):
-            values = {name: clean_value(columns[name][row]) for name in names}
+            values = {name: self._value(name, columns[name][row]) for name in names}
             if not any(values.values()):
                 texts.append(item_id)
             elif self.template:
@@ -119,6 +134,13 @@ class TextTemplate:
             else:
                 texts.append(_joined(values))
         return texts
+
+    def _value(self, name: str, value: object) -> str:
+        """Text of one value; a URL has none, unless its column was asked for or is the title."""
+        # By value, not by column: a new item must read as it would in the whole catalogue.
+        if not self.template and name != "title" and is_address(value):
+            return ""
+        return clean_value(value)
 
 
 def _joined(values: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.llm.text import MAX_VALUE_CHARACTERS, TextTemplate, clean_value
+from pocketrec_distill.llm.text import MAX_VALUE_CHARACTERS, TextTemplate, clean_value, is_address
 
 COLUMNS = {
     "year": [1977, None, 1954.5],
@@ -130,3 +130,48 @@ def test_a_column_that_is_not_there_is_named() -> None:
 def test_anything_beyond_plain_fields_is_refused(template: str) -> None:
     with pytest.raises(ConfigError, match="text template"):
         TextTemplate(template).render(IDS, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("https://x.org/a.jpg?b=1", True),
+        (" HTTP://x.org ", True),
+        ("//host/a.jpg", True),
+        ("data:image/png;base64,AAAA", True),
+        ("data:,x", True),
+        (["http://x/a", "", None, "http://x/b"], True),
+        (["http://x/a", "A"], False),
+        (["", None], False),
+        ([], False),
+        ("", False),
+        (None, False),
+        (7, False),
+        ("see https://x.org", False),
+        ("https://x.org is a page", False),
+        ("data: none", False),
+        ("// a comment", False),
+        ("and/or", False),
+    ],
+)
+def test_addresses(value: object, address: bool) -> None:
+    assert is_address(value) is address
+
+
+def test_addresses_are_read_where_they_are_asked_for_only() -> None:
+    columns = {
+        "title": ["Lamp", "Desk", "http://x/t", None],
+        "image": ["http://x/1", "a drawing", None, "//x/4"],
+        "more": [("http://x/1", "http://x/2"), None, None, None],
+    }
+    ids = ["a", "b", "c", "d"]
+    assert TextTemplate().render(ids, columns) == [
+        "Lamp",
+        "Desk. image: a drawing",
+        "http://x/t",
+        "d",
+    ]
+    assert TextTemplate("{image}").render(["a"], columns) == ["http://x/1"]
+    # An item alone reads as it does among all.
+    alone = {name: values[:1] for name, values in columns.items()}
+    assert TextTemplate().render(["a"], alone) == ["Lamp"]
