@@ -165,7 +165,7 @@ class TeacherSettings:
     rank: int = 16
     dropout: float = 0.3
     epochs: int = 4
-    patience: int = 1
+    patience: int = 2
     batch: int = 32
     pass_positions: int = 100_000
     learning_rate: float = 1e-3
