@@ -36,8 +36,8 @@ def spelt_list(text: str) -> list[str | None] | None:
     parts = _value(text)
     if not isinstance(parts, list):
         return None
-    named = [part for part in map(_named, parts) if part is None or isinstance(part, str)]
-    return named if len(named) == len(parts) else None
+    texts = [part for part in map(named, parts) if part is None or isinstance(part, str)]
+    return texts if len(texts) == len(parts) else None
 
 
 def is_vector(text: str) -> bool:
@@ -80,8 +80,8 @@ def _literal(text: str) -> object:
         return None
 
 
-def _named(part: object) -> object:
-    """The name of a record; any other part as it is."""
+def named(part: object) -> object:
+    """The name of a part of a list that is a record with one; any other part as it is."""
     if not isinstance(part, dict):
         return part
     return next((part[name] for name in _NAMES if isinstance(part.get(name), str)), part)

@@ -1,4 +1,4 @@
-"""Reading any common table into Arrow: CSV, TSV, RecBole atomic files, Parquet, data frames."""
+"""Reading any common table into Arrow: CSV, TSV, RecBole's files, JSON, Parquet, data frames."""
 
 import os
 import re
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.delimited import RECBOLE_TYPE, read_delimited
+from pocketrec_distill.data.json_objects import JSON_ENDINGS
+from pocketrec_distill.data.json_table import read_json
 from pocketrec_distill.errors import DataError
 from pocketrec_runtime.errors import MissingExtraError
 
@@ -19,7 +21,12 @@ _RECBOLE = (".inter", ".item", ".user", ".kg", ".link")
 _DELIMITED = (".csv", ".tsv", ".txt", ".dat", *_RECBOLE)
 _PARQUET = (".parquet", ".pq")
 # Kinds of files whose encoding matters.
-TEXT_ENDINGS = _DELIMITED
+TEXT_ENDINGS = (*_DELIMITED, *JSON_ENDINGS)
+# What to do with files that hold a table, but are none.
+_ADVICE = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save its sheet as CSV (UTF-8)"),
+    **dict.fromkeys((".zip", ".7z", ".tar", ".tgz", ".rar"), "unpack it"),
+}
 
 # What pandas calls row labels that have no name.
 _ROW_LABELS = re.compile(r"__index_level_\d+__")
@@ -41,9 +48,10 @@ def arrow() -> Any:
 def read_table(source: Any, encoding: str = "utf-8") -> "pa.Table":
     """A table from a path, a pandas or polars frame, or anything that speaks Arrow.
 
-    Delimited files give strings only, so that ids such as `007` stay what they are; gzip is read
-    by its extension. Tab-separated files have no quoting, as RecBole, MIND and HetRec publish them.
-    Unnamed row labels of a pandas frame are left out; a named index is a column.
+    Delimited files and JSON give strings only, so that ids such as `007` stay what they are; gzip
+    is read by its extension. Tab-separated files have no quoting, as RecBole, MIND and HetRec
+    publish them, unless all names of the columns are quoted. Unnamed row labels of a pandas
+    frame are left out; a named index is a column.
 
     Raises:
         DataError: No such file, an unknown kind of file, one that is not what its name says, or a
@@ -95,6 +103,8 @@ def _from_file(path: Path, encoding: str) -> "pa.Table":
             return _read_parquet(path)
         if kind in _DELIMITED:
             return read_delimited(path, recbole=kind in _RECBOLE, encoding=encoding)
+        if kind in JSON_ENDINGS:
+            return read_json(path, encoding)
     except DataError:
         raise
     except (pa.ArrowException, OSError, EOFError, ValueError, LookupError) as error:
@@ -102,9 +112,9 @@ def _from_file(path: Path, encoding: str) -> "pa.Table":
             f"{path.name} cannot be read: {error}. Mend the file, or set [data] encoding if it is "
             f"not {encoding}"
         ) from error
-    raise DataError(
-        f"{path.name} is of no known kind; give {', '.join((*_DELIMITED, *_PARQUET))}, plain or .gz"
-    )
+    advice = f"{_ADVICE[kind]}, or " if kind in _ADVICE else ""
+    known = ", ".join((*TEXT_ENDINGS, *_PARQUET))
+    raise DataError(f"{path.name} is of no known kind; {advice}give {known}, plain or .gz")
 
 
 def _read_parquet(path: Path) -> "pa.Table":

@@ -286,8 +286,11 @@ def test_no_file_no_kind(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file at"):
         read_table(tmp_path)
     (tmp_path / "a.xlsx").write_bytes(b"PK")
-    with pytest.raises(DataError, match=r"a\.xlsx is of no known kind; give \.csv"):
+    with pytest.raises(DataError, match=r"a\.xlsx is of no known kind; save its sheet as CSV"):
         read_table(tmp_path / "a.xlsx")
+    (tmp_path / "a.feather").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"a\.feather is of no known kind; give \.csv"):
+        read_table(tmp_path / "a.feather")
     with pytest.raises(DataError, match="from a dict; give a path"):
         read_table({"user": [1]})
 

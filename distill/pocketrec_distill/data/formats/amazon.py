@@ -4,17 +4,15 @@ Reviews and metadata are two files, `Office_Products_5.json.gz` and `meta_Office
 The text of reviews is never read: it would tell what the user thought of the item.
 """
 
-import ast
-import gzip
-import json
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.formats.published import Published
+from pocketrec_distill.data.json_objects import objects
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.errors import DataError
@@ -24,6 +22,8 @@ _META = "meta_"
 _REVIEW = ("user_id", "item_id", "rating", "timestamp")
 # Deeper categories first say what an item is; the first is the department.
 _MOST_CATEGORIES = 8
+# Rows of 2018 whose page was misread: `var aPageStart = (new Date()).getTime();` and more of it.
+_SCRIPT = re.compile(r"\s*var \w+ ?= ?.*getTime\(\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,27 @@ def amazon_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return [path for path in names if path not in meta], meta
 
 
+def first_fields(path: Path) -> list[str]:
+    """Names of the fields of a file's first object.
+
+    Raises:
+        DataError: It begins with no JSON object.
+    """
+    return next((list(found) for _, found in objects(path, errors="replace")), [])
+
+
+def holds_reviews(folder: Path) -> bool:
+    """Whether a file begins with a review of an edition; other JSON has the same endings."""
+    for path in amazon_files(folder)[0]:
+        try:
+            fields = set(first_fields(path))
+        except (DataError, OSError):
+            continue  # not Amazon's then; who names the format is told
+        if any(set(edition.review) <= fields for edition in _EDITIONS.values()):
+            return True
+    return False
+
+
 def amazon(folder: Path, settings: DataSettings) -> Published:
     """Reviews of one category, and its metadata where it is there.
 
@@ -69,9 +90,11 @@ def amazon(folder: Path, settings: DataSettings) -> Published:
     items = None
     if meta:
         reviewed = frozenset(table.column("item_id").to_pylist())
-        items, left_out = _items(meta[0], _EDITIONS[edition], reviewed)
+        items, left_out, scripts = _items(meta[0], _EDITIONS[edition], reviewed)
         if left_out:
             notes.append(f"{meta[0].name}: {left_out:,} items without a review are left out")
+        if scripts:
+            notes.append(f"{meta[0].name}: {scripts:,} titles are a page's script, so none")
     else:
         notes.append(f"no meta_*.json.gz beside {reviews[0].name}: items have no text but their id")
     columns = replace(settings, user="user_id", item="item_id", rating="rating", time="timestamp",
@@ -79,49 +102,11 @@ def amazon(folder: Path, settings: DataSettings) -> Published:
     return Published(edition, table, items, columns, notes=tuple(notes))
 
 
-def objects(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Number and object of each line; blank lines are passed over.
-
-    Raises:
-        DataError: A line is no JSON object (2014's spelling as a Python dictionary is taken too),
-            or the gzip is damaged.
-    """
-    packed = path.suffix.lower() == ".gz"
-    try:
-        with gzip.open(path) if packed else path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, _object(path, number, line)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
-
-
-def _object(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
-    text = line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = _literal(text)
-    except RecursionError:
-        value = None
-    if not isinstance(value, dict):
-        raise DataError(f"{path.name}, line {number} is no JSON object: {text[:60]!r}")
-    return value
-
-
-def _literal(text: str) -> object:
-    """The value that text spells in Python, None where it spells none."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
 def _reviews(path: Path) -> tuple[str, Any]:
     """The edition, told by the first review, and the table of reviews as text."""
     edition = ""
-    columns: tuple[list[str], ...] = ([], [], [], [])
-    for number, review in objects(path):
+    columns: tuple[list[str | None], ...] = ([], [], [], [])
+    for number, review in objects(path, errors="replace"):
         edition = edition or _edition(path, review)
         fields = _EDITIONS[edition].review
         if missing := [name for name in fields if name not in review]:
@@ -129,7 +114,7 @@ def _reviews(path: Path) -> tuple[str, Any]:
                 f"{path.name}, line {number}: no {missing[0]}; {edition} has {', '.join(fields)}"
             )
         for column, name in zip(columns, fields, strict=True):
-            column.append(str(review[name]))
+            column.append(None if review[name] is None else str(review[name]))
     if not edition:
         raise DataError(f"{path.name} is empty; it holds one review in each line")
     pa = arrow()
@@ -146,21 +131,29 @@ def _edition(path: Path, review: Mapping[str, Any]) -> str:
     raise DataError(f"{path.name}: a review holds {listed(list(review))}; wanted are {wanted}")
 
 
-def _items(path: Path, edition: _Edition, reviewed: frozenset[str]) -> tuple[Any, int]:
-    """Title, brand, categories and description of the reviewed items, and how many others."""
+def _items(path: Path, edition: _Edition, reviewed: frozenset[str]) -> tuple[Any, int, int]:
+    """Title, brand, categories and description of the reviewed items.
+
+    Returns:
+        The table, how many other items there are, and how many titles were a page's script.
+    """
     found: dict[str, tuple[str | None, str | None, list[str], list[str]]] = {}
-    others = 0
-    for number, item in objects(path):
+    others = scripts = 0
+    for number, item in objects(path, errors="replace"):
         key = item.get(edition.item, item.get("asin"))
         if not isinstance(key, str) or not key:
             raise DataError(f"{path.name}, line {number}: no {edition.item}")
         if key not in reviewed:
             others += 1
             continue
+        if key in found:
+            continue
         categories = _texts(item.get("categories", item.get("category")))
         described = _texts(item.get("description"))
         title, brand = (_texts(item.get(name)) for name in ("title", edition.brand))
-        found.setdefault(key, (_first(title), _first(brand), categories, described))
+        if title and _SCRIPT.match(title[0]):
+            title, scripts = [], scripts + 1
+        found[key] = (_first(title), _first(brand), categories, described)
     if not found:
         raise DataError(f"{path.name} describes none of the reviewed items; is it their category?")
     pa = arrow()
@@ -175,7 +168,7 @@ def _items(path: Path, edition: _Edition, reviewed: frozenset[str]) -> tuple[Any
             "description": pa.array(descriptions, lists),
         }
     )
-    return table, others
+    return table, others, scripts
 
 
 def _texts(value: object) -> list[str]:

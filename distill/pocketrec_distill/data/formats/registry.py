@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketrec_distill.data.columns import listed
-from pocketrec_distill.data.formats.amazon import ENDINGS, amazon, amazon_files
+from pocketrec_distill.data.formats.amazon import (
+    ENDINGS,
+    amazon,
+    amazon_files,
+    first_fields,
+    holds_reviews,
+)
 from pocketrec_distill.data.formats.dkn import TRAIN, dkn
 from pocketrec_distill.data.formats.lastfm import FILES, hetrec_lastfm, hetrec_lastfm_tags
 from pocketrec_distill.data.formats.mind import mind, mind_files
@@ -15,6 +21,9 @@ from pocketrec_distill.data.formats.published import Published
 from pocketrec_distill.data.formats.retail import online_retail, retail_files
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError, DataError
+
+# JSON files of a folder of which a message says what they hold.
+_SHOWN_JSON = 4
 
 Loader = Callable[[Path, DataSettings], Published]
 
@@ -26,7 +35,8 @@ class Format:
     Attributes:
         load: Reads a folder (or, for Online Retail, a file).
         files: What it is told by, for people.
-        found: Whether a folder holds it.
+        found: Whether a folder holds it, by the names of its files.
+        fits: Whether those files hold it; looked at only where nobody named the format.
         one_file: Whether `load` takes the path of a file.
     """
 
@@ -34,6 +44,7 @@ class Format:
     files: str
     found: Callable[[Path], bool]
     one_file: bool = False
+    fits: Callable[[Path], bool] = lambda _: True
 
 
 def _all_there(*names: str) -> Callable[[Path], bool]:
@@ -71,8 +82,12 @@ FORMATS: Mapping[str, Format] = {
     "online-retail": Format(
         online_retail, "*retail*.csv", lambda folder: bool(retail_files(folder)), one_file=True
     ),
-    "amazon-2018": Format(amazon, "NAME.json.gz and meta_NAME.json.gz", _reviews(ENDINGS[:2])),
-    "amazon-2023": Format(amazon, "NAME.jsonl.gz and meta_NAME.jsonl.gz", _reviews(ENDINGS[2:])),
+    "amazon-2018": Format(
+        amazon, "NAME.json.gz and meta_NAME.json.gz", _reviews(ENDINGS[:2]), fits=holds_reviews
+    ),
+    "amazon-2023": Format(
+        amazon, "NAME.jsonl.gz and meta_NAME.jsonl.gz", _reviews(ENDINGS[2:]), fits=holds_reviews
+    ),
     "recbole": Format(
         recbole, "NAME.inter and NAME.item", lambda folder: any(folder.glob("*.inter"))
     ),
@@ -96,19 +111,36 @@ NAMED_ONLY: Mapping[str, Format] = {
 
 
 def detect_format(folder: Path) -> str:
-    """Name of the format that a folder's file names say.
+    """Name of the format that a folder's file names say, and for Amazon's the fields in them.
 
     Raises:
         DataError: None does; the message lists what was looked for.
     """
     for name, known in FORMATS.items():
-        if known.found(folder):
+        if known.found(folder) and known.fits(folder):
             return name
     looked = "\n".join(f"  {name}: {known.files}" for name, known in FORMATS.items())
     here = listed(sorted(path.name for path in folder.iterdir())) or "nothing"
     raise DataError(
-        f"{str(folder)!r} is in no known format; it holds {here}. Looked for\n{looked}\n"
-        'Give the path of a table instead, or name the format: [data] format = "..."'
+        f"{str(folder)!r} is in no known format; it holds {here}.{_on_json(folder)} Looked for\n"
+        f"{looked}\nGive the path of a table instead (a spreadsheet saved as CSV), or name the "
+        'format: [data] format = "..."'
+    )
+
+
+def _on_json(folder: Path) -> str:
+    """What the JSON files of a folder hold, where they are not Amazon's."""
+    said = []
+    for path in amazon_files(folder)[0][:_SHOWN_JSON]:
+        try:
+            said.append(f"{path.name} has {listed(first_fields(path)) or 'no object'}")
+        except DataError as error:
+            said.append(str(error))
+    if not said:
+        return ""
+    return (
+        f" Its JSON is not Amazon's: {'; '.join(said)}. Give the path of the file of interactions, "
+        'and where its names are not known ones [data] user = "..." and item = "...".'
     )
 
 

@@ -1,5 +1,6 @@
 """Every published format from a miniature: found by its files, read, and prepared."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -228,7 +229,7 @@ def test_items_beside_a_folder_are_refused(tmp_path: Path) -> None:
         ("movielens-1m", "movies.dat", "1::Film\n", "movies.dat, line 1: 2 values where 3"),
         ("movielens", "movies.csv", "movieId,title\n1,Film\n", "movies.csv has no column genres"),
         ("hetrec-lastfm", "user_artists.dat", "userID\tartistID\n1\t2\n", "no column weight"),
-        ("amazon-2018", "Office_5.json.gz", '{"a": 1}\n', "holds a; wanted are reviewerID"),
+        ("amazon-2018", "Office_5.json.gz", '{"a": 1}\n', "Office_5.json.gz has a. Give the path"),
         ("amazon-2018", "Office_5.json.gz", "[1]\n", "line 1 is no JSON object"),
         ("amazon-2018", "meta_Office.json.gz", '{"asin": "X"}\n', "none of the reviewed"),
         ("online-retail", "online_retail.csv.gz", "StockCode,Quantity\n1,2\n", "no invoice column"),
@@ -239,6 +240,53 @@ def test_malformed(tmp_path: Path, name: str, file: str, content: str, said: str
     write(tmp_path / file, content)
     with pytest.raises(DataError, match=said):
         load_published(tmp_path, DataSettings())
+
+
+def test_other_json_than_amazons(tmp_path: Path) -> None:
+    """What a folder of JSON holds is said, the tables in it are read, and a format named says."""
+    write(tmp_path / "review.json", '{"user_id": "u", "business_id": "b", "date": "x"}\n')
+    write(tmp_path / "package.json", '{\n "name": 1\n}\n')
+    with pytest.raises(DataError) as caught:
+        load_published(tmp_path, DataSettings())
+    said = str(caught.value)
+    assert "review.json has user_id, business_id, date" in said
+    assert "package.json, line 1 is no JSON object" in said
+    assert '[data] user = "..." and item = "..."' in said
+    with pytest.raises(DataError, match=r"holds 2 files of reviews"):
+        load_published(tmp_path, DataSettings(format="amazon-2018"))
+    (tmp_path / "package.json").unlink()
+    with pytest.raises(DataError, match="holds user_id, business_id, date; wanted are reviewerID"):
+        load_published(tmp_path, DataSettings(format="amazon-2018"))
+    write(tmp_path / "interactions.jsonl", '{"user_id": "u", "item_id": "b", "date": "x"}\n')
+    assert load_published(tmp_path, DataSettings()).format == "tables"
+
+
+def test_a_missing_user_or_item_is_no_id(tmp_path: Path) -> None:
+    rows = [
+        {"user_id": user, "parent_asin": item, "rating": 5.0, "timestamp": 1000}
+        for user, item in (("A", "B"), (None, "B"), ("A", None), ("None", "C"), ("A", "\ud83d"))
+    ]
+    write(tmp_path / "X.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = read(tmp_path)
+    events, account = clean(found.interactions, found.settings)
+    assert (events.user_ids, events.item_ids) == (("A",), ("B",))
+    counts = {entry.reason: entry.rows for entry in account.dropped}
+    # Two nulls, and "None", which is a word for a missing id.
+    assert (counts["missing user id"], counts["missing item id"]) == (2, 1)
+    assert sum(counts.values()) == 4
+    assert found.interactions.column("item_id").null_count == 1
+
+
+def test_a_page_s_script_is_no_title(tmp_path: Path) -> None:
+    MINIATURES["amazon-2018"](tmp_path)
+    script = "var aPageStart = (new Date()).getTime();\nvar ue_t0 = ue_t0 || +new Date();"
+    titles = [script, "var. getTime", "Pen"]
+    items = [{"asin": f"B{i:04}", "title": title} for i, title in enumerate(titles)]
+    write(tmp_path / "meta_Office.json.gz", "".join(json.dumps(row) + "\n" for row in items))
+    found = read(tmp_path)
+    assert found.items is not None
+    assert found.items.column("title").to_pylist() == [None, "var. getTime", "Pen"]
+    assert found.notes == ("meta_Office.json.gz: 1 titles are a page's script, so none",)
 
 
 def test_damaged_gzip(tmp_path: Path) -> None:
