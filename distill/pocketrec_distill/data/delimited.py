@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pocketrec_distill.data.quoting import QuoteWatch, header_quoted, rows
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,50 +34,97 @@ class Header:
         names: Column names, unique.
         lines: Lines of the file that it takes, with blank ones before it.
         delimiter: Character between values.
+        quoted: Whether values between quotes may hold delimiters and line ends.
     """
 
     names: list[str]
     lines: int
     delimiter: str
+    quoted: bool
 
 
 def read_delimited(path: Path, *, recbole: bool, encoding: str) -> "pa.Table":
     """A table of strings, so that ids such as `007` stay what they are.
 
-    Tab-separated files have no quoting, as RecBole, MIND and HetRec publish them.
+    Tab-separated files have no quoting, as RecBole, MIND and HetRec publish them, unless the names
+    of all columns are quoted. Where a backslash escapes quotes within quotes, it is read so.
 
     Raises:
-        DataError: No header, a column named twice, a quote that never closes.
+        DataError: No header, a column named twice, a quote that never closes or that is not told
+            from the end of its value.
         ArrowInvalid, OSError, UnicodeError, LookupError: What Arrow and Python say of the content.
     """
+    header = _header(path, recbole, encoding)
+    with _opened(path) as stream:
+        watch = QuoteWatch(stream)
+        try:
+            table = _by_arrow(watch, header, encoding)
+        except ValueError:  # Arrow's refusals are
+            if not (header.quoted and watch.seen):
+                raise
+            table = None
+    if header.quoted and watch.seen:
+        table = _by_backslashes(path, header, encoding, table)
+    elif header.quoted:
+        _check_closed(path, table, encoding)
+    return _without_types(table) if recbole else table
+
+
+def _by_arrow(stream: QuoteWatch, header: Header, encoding: str) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    header = _header(path, recbole, encoding)
-    quoted = header.delimiter != "\t"
+    return arrow_csv.read_csv(
+        pa.PythonFile(stream, mode="r"),
+        read_options=arrow_csv.ReadOptions(
+            column_names=header.names,
+            skip_rows=header.lines,
+            encoding=encoding,
+            block_size=_BLOCK_BYTES,
+            use_threads=False,  # keeps the row number in Arrow's errors
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=header.delimiter,
+            quote_char='"' if header.quoted else False,
+            newlines_in_values=header.quoted,
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={name: pa.string() for name in header.names},
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _by_backslashes(
+    path: Path, header: Header, encoding: str, table: "pa.Table | None"
+) -> "pa.Table":
+    """The table of a file with a backslash before a quote: Arrow's where RFC 4180 reads it all.
+
+    Raises:
+        DataError: Neither the RFC's quotes nor escaped ones read it all.
+    """
+    import pyarrow as pa
+
     with _opened(path) as stream:
-        table = arrow_csv.read_csv(
-            stream,
-            read_options=arrow_csv.ReadOptions(
-                column_names=header.names,
-                skip_rows=header.lines,
-                encoding=encoding,
-                block_size=_BLOCK_BYTES,
-                use_threads=False,  # keeps the row number in Arrow's errors
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=header.delimiter,
-                quote_char='"' if quoted else False,
-                newlines_in_values=quoted,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in header.names},
-                strings_can_be_null=False,
-            ),
+        text = stream.read().decode(encoding).removeprefix(_UTF8_MARK)
+    width = len(header.names)
+    plain = rows(text, header.delimiter, width, escaped=False)
+    if table is not None and not isinstance(plain, int):
+        return table
+    found = rows(text, header.delimiter, width, escaped=True)
+    if isinstance(found, int):
+        first = found if isinstance(plain, list) else max(found, plain)
+        raise DataError(
+            f"{path.name}, line {first}: quotes cannot be told from the ends of values, with a "
+            'backslash escaping them or without. Write a quote within quotes twice (""), or as \\"'
         )
-    if quoted:
-        _check_closed(path, table, encoding)
-    return _without_types(table) if recbole else table
+    columns = zip(*found[1:], strict=True) if len(found) > 1 else [()] * width
+    return pa.table(
+        {
+            name: pa.array(values, pa.string())
+            for name, values in zip(header.names, columns, strict=True)
+        }
+    )
 
 
 @contextmanager
@@ -97,12 +145,14 @@ def _header(path: Path, recbole: bool, encoding: str) -> Header:
     if not content.strip():
         raise DataError(f"{path.name} is empty; its first line must name the columns")
     blank = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(content)]))
-    delimiter = "\t" if recbole else _delimiter(re.split(r"[\r\n]", content, maxsplit=1)[0])
+    first = re.split(r"[\r\n]", content, maxsplit=1)[0]
+    delimiter = "\t" if recbole else _delimiter(first)
+    quoted = delimiter != "\t" or (not recbole and header_quoted(first, delimiter))
     lines = io.StringIO(content, newline="")
     reader = csv.reader(
         lines,
         delimiter=delimiter,
-        quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         strict=True,
     )
     try:
@@ -114,7 +164,7 @@ def _header(path: Path, recbole: bool, encoding: str) -> Header:
             f"{path.name} has a header of over {_HEADER_BYTES:,} bytes; its first line must name "
             "the columns"
         )
-    return Header(names, blank + reader.line_num, delimiter)
+    return Header(names, blank + reader.line_num, delimiter, quoted)
 
 
 def _delimiter(header: str) -> str:

@@ -203,6 +203,15 @@ def test_tabs_have_no_quoting(tmp_path: Path) -> None:
     assert read_table(path)["title"].to_pylist() == ['"Heroes"', '"open', "it's, so"]
 
 
+def test_tabs_have_quoting_where_all_names_are_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "items.tsv"
+    path.write_text('"item"\t"title"\n"1"\t"""Heroes"""\n2\t"two\tand\nthree"\n', encoding="utf-8")
+    table = read_table(path)
+    assert table.to_pydict() == {"item": ["1", "2"], "title": ['"Heroes"', "two\tand\nthree"]}
+    path.write_text('"item"\ttitle\n1\t"Heroes"\n', encoding="utf-8")
+    assert read_table(path)["title"].to_pylist() == ['"Heroes"']
+
+
 def test_a_header_may_be_quoted_and_hold_newlines(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('"user","item","a, long\nname"\nu1,i1,x\n', encoding="utf-8")
