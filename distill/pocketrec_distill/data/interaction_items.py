@@ -66,7 +66,9 @@ def _title_column(
     for name in _candidates(free, item):
         texts = encode_ids(table, name)
         of_item, of_user = told_by(items, texts), told_by(users, texts)
-        if of_item is None or of_item >= max(_TITLE_SHARE, of_user or 0.0):
+        # Where no item comes again, what a user says each time is the user's all the same.
+        of_item = _TITLE_SHARE if of_item is None else of_item
+        if of_item >= max(_TITLE_SHARE, of_user or 0.0):
             return name, [*notes, f"titles are what column {name!r} says of an item"]
         notes.append(
             f"column {name!r} differs among the rows of an item, and is not taken as its title; "

@@ -60,6 +60,15 @@ def test_who_nearly_always_buys_it_does_not_name_it() -> None:
     assert items_from_interactions(table, DataSettings())[0].columns["title"] == (None, None)
 
 
+def test_items_that_were_bought_once() -> None:
+    table = pa.table(
+        {"user": list("uuvv"), "item": list("abcd"), "name": ["Ada", "Ada", "Alan", "Alan"]}
+    )
+    assert items_from_interactions(table, DataSettings())[0].columns["title"] == (None,) * 4
+    named = table.set_column(2, "name", [list("ABCD")])
+    assert items_from_interactions(named, DataSettings())[0].columns["title"] == tuple("ABCD")
+
+
 def test_a_number_of_an_order_is_no_title() -> None:
     orders = {"name": ["#1", "#2", "#3", "#4", "#5", "#6"]}
     assert titles(orders) == (None, None, None)
