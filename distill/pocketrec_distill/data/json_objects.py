@@ -1,6 +1,5 @@
 """JSON objects of a file one by one: one in each line, or one array of all."""
 
-import ast
 import gzip
 import io
 import json
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
+from pocketrec_distill.data.listed_text import python_value
 from pocketrec_distill.errors import DataError
 
 JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
@@ -94,7 +94,7 @@ def _object(name: str, number: int, text: str) -> Mapping[str, Any]:
     try:
         value: object = _DECODER.decode(text)
     except (ValueError, RecursionError):
-        value = _literal(text)
+        value = python_value(text) if len(text) <= _MAX_LITERAL_CHARACTERS else None
     return _checked(name, number, text, value)
 
 
@@ -134,16 +134,6 @@ def _checked(name: str, number: int, text: str, value: object) -> Mapping[str, A
         f"{name}, line {number} is no JSON object: {text[:60]!r}; give one object per line, or one "
         "array of objects"
     )
-
-
-def _literal(text: str) -> object:
-    """The value that text spells in Python, None where it spells none."""
-    if len(text) > _MAX_LITERAL_CHARACTERS:
-        return None
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
 
 
 def _whole(value: object) -> object:

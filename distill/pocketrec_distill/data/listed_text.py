@@ -54,7 +54,7 @@ def _value(text: str) -> object:
     # Before Python reads it: neighbouring texts are one to Python, and two to NumPy.
     if (parts := _texts(text[1:-1])) is not None:
         return parts
-    return _literal(text) if text.startswith("[{") else None
+    return python_value(text) if text.startswith("[{") else None
 
 
 def _texts(inside: str) -> list[str | None] | None:
@@ -62,7 +62,7 @@ def _texts(inside: str) -> list[str | None] | None:
     parts, place = [], 0
     while place < len(inside.rstrip()):
         found = _PART.match(inside, place)
-        value = _literal(found["text"]) if found and found["text"] else None
+        value = python_value(found["text"]) if found and found["text"] else None
         if not found or (found["text"] and not isinstance(value, str)):
             return None
         parts.append(value if isinstance(value, str) else None)
@@ -70,7 +70,7 @@ def _texts(inside: str) -> list[str | None] | None:
     return parts
 
 
-def _literal(text: str) -> object:
+def python_value(text: str) -> object:
     """The value that text spells in Python; None where it spells none."""
     try:
         with warnings.catch_warnings():  # an odd backslash in the text is no concern of ours
