@@ -7,7 +7,7 @@ from pathlib import Path
 from pocketrec_distill.data.formats import load_published
 from pocketrec_distill.data.formats.mind import impressions_of, news_table
 from pocketrec_distill.data.impressions import Impressions
-from pocketrec_distill.data.items import ItemTable, item_table
+from pocketrec_distill.data.items import ItemTable, item_table, on_unlisted
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import read_table
 from pocketrec_distill.errors import DataError
@@ -75,6 +75,22 @@ def all_items(items: ItemTable | None, impressions: Impressions) -> ItemTable:
     Raises:
         DataError: There is no items table: clicks are learned from text.
     """
+    return _given(items).extended(impressions.item_ids())
+
+
+def on_texts(items: ItemTable | None, impressions: Impressions) -> tuple[str, ...]:
+    """Notes on what is shown without a text, since the items table lacks it.
+
+    Raises:
+        DataError: There is no items table, or none of what is shown stands in it.
+    """
+    listed = _given(items).item_ids
+    shown = tuple(dict.fromkeys(item for part in impressions.candidates for item in part))
+    note = on_unlisted(shown, listed, "impressions")
+    return (note,) if note else ()
+
+
+def _given(items: ItemTable | None) -> ItemTable:
     if items is None:
         raise DataError("clicks are learned from item texts; give --items with a table of them")
-    return items.extended(impressions.item_ids())
+    return items

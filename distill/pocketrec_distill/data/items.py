@@ -24,6 +24,7 @@ Rows = NDArray[np.int64]
 MAX_LIST_CHARACTERS = 100_000
 # Parts of `A|B|C` are words; longer ones are prose with a bar in it.
 MAX_PART_CHARACTERS = 60
+_SHOWN_IDS = 3
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,36 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
             # A column called "title" that is not the chosen one must not replace it.
             columns["other title" if name == "title" else name] = _values(table, name, rows)
     return ItemTable(ids, columns), table.num_rows - len(rows)
+
+
+def on_unlisted(chosen: Sequence[str], listed: Sequence[str], where: str) -> str:
+    """What an account says of items that the items table lacks; nothing where it has them all.
+
+    Args:
+        chosen: Ids that interactions or impressions name.
+        listed: Ids of the items table.
+        where: "interactions" or "impressions".
+
+    Raises:
+        DataError: It lacks every one of them: ids are written in two ways.
+    """
+    there = set(listed)
+    unlisted = [item for item in chosen if item not in there]
+    if not unlisted:
+        return ""
+    if len(unlisted) == len(chosen):
+        shown, known = (
+            ", ".join(f'"{item[:40]}"' for item in ids[:_SHOWN_IDS]) for ids in (unlisted, listed)
+        )
+        raise DataError(
+            f"none of the {len(chosen):,} items of the {where} stands in the items table: "
+            f"there are {shown} here and {known} there; write ids alike in both, or name the right "
+            'columns: [data] item = "...", item_id = "..."'
+        )
+    return (
+        f"{len(unlisted):,} of {len(chosen):,} items stand in {where} only, such as "
+        f"{unlisted[0][:40]!r}; their id is their text"
+    )
 
 
 def first_rows(codes: Codes) -> Rows:

@@ -15,7 +15,7 @@ from pocketrec_distill.clicks.crossfit import CrossFit, cross_fit, distilled_hea
 from pocketrec_distill.clicks.encoder import Encoder, load_encoder
 from pocketrec_distill.clicks.export import export_click_user_tower
 from pocketrec_distill.clicks.head import ClickHead, ClickRows
-from pocketrec_distill.clicks.inputs import ClickData, all_items, read_clicks
+from pocketrec_distill.clicks.inputs import ClickData, all_items, on_texts, read_clicks
 from pocketrec_distill.clicks.tower_files import TowerFiles, make_tower
 from pocketrec_distill.clicks.vectors import click_counts, click_rows, standard_directions
 from pocketrec_distill.config import DistillConfig
@@ -133,9 +133,10 @@ def distill_click_data(
     if seed is not None:
         config = replace(config, run=replace(config.run, seed=seed))
     torch.set_num_threads(config.run.threads or torch.get_num_threads())
-    for note in data.notes:
-        say(note)
     train = learned_from(data.parts["train"], config.clicks.max_candidates)
+    notes = (*data.notes, *on_texts(data.items, train))
+    for note in notes:
+        say(note)
     with run_root(run_dir) as root:
         run = RunDirectory(root, say)
         prepared = _prepared(data, train, config, run)
@@ -160,7 +161,7 @@ def distill_click_data(
                 "clicks": train.clicks,
                 "users": len(set(train.users)),
                 "items": len(prepared.items.item_ids),
-                "notes": list(data.notes),
+                "notes": list(notes),
             },
             "seconds": run.seconds,
             "peak_memory_bytes": run.peak_memory,

@@ -20,6 +20,7 @@ from pocketrec_distill.data import (
 from pocketrec_distill.data.cold import ColdQueries, hold_out_items
 from pocketrec_distill.data.formats import Published
 from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.data.items import on_unlisted
 from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
 from pocketrec_distill.data.split import Queries, all_of, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
@@ -31,7 +32,6 @@ from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, age
 MAX_SHOWN_MEAN_CHARACTERS = 60
 
 # Ids of each side, where two tables share none.
-SHOWN_IDS = 3
 
 # From this share of events on, the account asks whether they are baskets.
 NOTED_SHARED_TIMES = 0.05
@@ -56,7 +56,7 @@ def prepare(
     if inputs.items is None:
         catalogue = _only(catalogue, set(cleaned.item_ids))
     else:
-        account.note(_on_unlisted(cleaned.item_ids, catalogue.item_ids))
+        account.note(on_unlisted(cleaned.item_ids, catalogue.item_ids, "interactions"))
         catalogue = catalogue.extended(cleaned.item_ids)
     account.note(_on_baskets(cleaned, inputs.settings, config.run.split))
     cleaned, asked = _cold(cleaned, config, account)
@@ -81,31 +81,6 @@ def _check_times(account: CleaningAccount, config: DistillConfig) -> None:
             "[run] split is temporal, but the interactions have no time column; name it: "
             '[data] time = "...", or take leave-one-out'
         )
-
-
-def _on_unlisted(chosen: Sequence[str], listed: Sequence[str]) -> str:
-    """What the account says of items that stand in interactions only.
-
-    Raises:
-        DataError: That is all of them: ids are written in two ways.
-    """
-    there = set(listed)
-    unlisted = [item for item in chosen if item not in there]
-    if not unlisted:
-        return ""
-    if len(unlisted) == len(chosen):
-        shown, known = (
-            ", ".join(f'"{item[:40]}"' for item in ids[:SHOWN_IDS]) for ids in (unlisted, listed)
-        )
-        raise DataError(
-            f"none of the {len(chosen):,} items of the interactions stands in the items table: "
-            f"there are {shown} here and {known} there; write ids alike in both, or name the right "
-            'columns: [data] item = "...", item_id = "..."'
-        )
-    return (
-        f"{len(unlisted):,} items stand in interactions only, such as {unlisted[0][:40]!r}; their "
-        "id is their text"
-    )
 
 
 def _timed(dataset: Dataset, split: Split, inputs: Published) -> Dataset:

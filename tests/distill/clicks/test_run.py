@@ -9,9 +9,11 @@ import pytest
 from pocketrec.cli.app import main
 from pocketrec_distill.clicks.export import export_click_user_tower
 from pocketrec_distill.clicks.head import ClickHead
-from pocketrec_distill.config import load_config
+from pocketrec_distill.clicks.inputs import on_texts, read_clicks
+from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.clicks import evaluate_clicks, score_impressions
-from pocketrec_distill.pipeline.impressions import learned_from
+from pocketrec_distill.pipeline.impressions import distill_clicks, learned_from
 from pocketrec_runtime import Engine, read_bundle
 from pocketrec_runtime.towers import OnnxUserTower
 
@@ -61,6 +63,24 @@ def test_what_is_for_rankings_is_refused(
     assert not (tmp_path / "bundle").exists()
 
 
+def test_what_is_shown_without_a_text_is_said(tmp_path: Path) -> None:
+    behaviors, _, news = write_world(tmp_path)
+    config = DistillConfig()
+    whole = read_clicks(behaviors, news, config.data)
+    assert on_texts(whole.items, whole.parts["train"]) == ()
+    rows = news.read_text(encoding="utf-8").splitlines(keepends=True)
+    news.write_text("".join(rows[10:]), encoding="utf-8")
+    few = read_clicks(behaviors, news, config.data)
+    shown = {item for part in few.parts["train"].candidates for item in part}
+    lacking = sorted(shown & {f"N{item}" for item in range(10)})
+    (note,) = on_texts(few.items, few.parts["train"])
+    assert note.startswith(f"{len(lacking)} of {len(shown)} items stand in impressions only, such")
+    news.write_text("".join(row.replace("N", "M", 1) for row in rows), encoding="utf-8")
+    with pytest.raises(DataError, match=r"none of the .* items of the impressions stands"):
+        distill_clicks(behaviors, news, tmp_path / "bundle", config=config, say=lambda _line: None)
+    assert not (tmp_path / "bundle").exists()
+
+
 def test_new_texts_are_told_apart(run: Path) -> None:
     """A reader of football is asked about items that no impression of the training part showed."""
     engine = Engine.open(run / "bundle")
@@ -86,8 +106,6 @@ def test_the_valid_part_is_measured_from_text(run: Path) -> None:
 
 
 def test_scores_are_those_of_the_engine(run: Path) -> None:
-    from pocketrec_distill.clicks.inputs import read_clicks
-
     config = load_config(run / "config.toml")
     data = read_clicks(run / "valid" / "behaviors.tsv", run / "news.tsv", config.data)
     part = data.parts["train"].take([0, 7])
@@ -154,8 +172,6 @@ def test_the_user_tower_is_the_head_and_reads_in_parts(run: Path) -> None:
 
 
 def test_large_logs_are_thinned_evenly_in_time(run: Path) -> None:
-    from pocketrec_distill.clicks.inputs import read_clicks
-
     config = load_config(run / "config.toml")
     part = read_clicks(run, None, config.data).parts["train"]
     thin = learned_from(part, 60)

@@ -58,7 +58,7 @@ def test_whole_numbers_as_floats_are_the_same_ids(tmp_path: Path) -> None:
 def test_some_items_may_stand_in_interactions_only(tmp_path: Path) -> None:
     data, said = prepared(tmp_path, [*log(), "u0,new,99"], ITEMS)
     assert len(data.item_ids) == 21
-    assert "1 items stand in interactions only, such as 'new'; their id is their text" in said
+    assert "1 of 16 items stand in interactions only, such as 'new'; their id is their text" in said
 
 
 def test_rows_are_no_calendar(tmp_path: Path) -> None:
