@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketrec_distill.models.base import SequenceModel
-from pocketrec_distill.models.llama import causal_mask
+from pocketrec_distill.models.llama import TowerShape, causal_mask
 
 
 class SasRec(SequenceModel):
@@ -20,6 +20,7 @@ class SasRec(SequenceModel):
         self, items: int, width: int, blocks: int, heads: int, window: int, dropout: float
     ) -> None:
         super().__init__()
+        self.shape = TowerShape(width, blocks, heads, heads, width)
         self.ids = nn.Parameter(torch.randn(items, width) * 0.02)
         self.positions = nn.Parameter(torch.randn(window, width) * 0.02)
         self.blocks = nn.ModuleList(

@@ -8,124 +8,21 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.floors import ItemItem
-from pocketrec_distill.models.llama import TowerShape
+from pocketrec_distill.serving.tower_parts import TowerPart
 from pocketrec_distill.teachers.refine import Say
 from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
 from pocketrec_runtime import Catalogue
-from pocketrec_runtime.limits import MAX_BLOCKS, MAX_WIDTH, MAX_WINDOW
+from pocketrec_runtime.limits import MAX_WINDOW
 
-PartName = Literal["teacher", "control", "linear", "log_linear"]
+PartName = Literal["teacher", "control", "sasrec", "linear", "log_linear"]
 LINEAR_PARTS = ("linear", "log_linear")
 RefinerKind = Literal["classifier", "yes_no"]
 MAX_CANDIDATES = 1000
-# A teacher's blocks are a large LLM's: Llama of 405 billion weights is 53,248 wide inside.
-MAX_INNER = 65_536
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-
-#: Names of a block's weights, here and in a teacher folder.
-BLOCK_TENSORS = (
-    "attention_norm",
-    "attention.query",
-    "attention.key",
-    "attention.value",
-    "attention.output",
-    "feed_norm",
-    "feed.gate",
-    "feed.up",
-    "feed.down",
-)
-
-
-@dataclass(frozen=True)
-class TowerPart:
-    """A user tower of Llama blocks over item vectors, adapters merged.
-
-    Attributes:
-        width: Length of item and user vectors.
-        shape: Sizes of the blocks.
-        projected: Whether blocks are wider than vectors: vectors enter and leave by projections,
-            and a gain times the last vector is added.
-        rope_theta: Base of the rotary positions.
-        eps: Added to mean squares in every norm.
-        tensors: `items` (items, width), `norm.weight`, `blocks.{i}.*` and, where projected,
-            `enter.weight`, `leave.weight`, `skip_gain`; float32.
-    """
-
-    width: int
-    shape: TowerShape
-    projected: bool
-    rope_theta: float
-    eps: float
-    tensors: Mapping[str, Tensor]
-
-    def __post_init__(self) -> None:
-        shape = self.shape
-        inner = max(shape.width, shape.hidden)
-        if self.width > MAX_WIDTH or inner > MAX_INNER or shape.blocks > MAX_BLOCKS:
-            raise ConfigError(
-                f"a tower of width {self.width} and shape {shape} is larger than the format allows "
-                f"(vectors {MAX_WIDTH} wide, {MAX_BLOCKS} blocks {MAX_INNER} wide inside)"
-            )
-        if not (0 < self.rope_theta < math.inf and 0 < self.eps < 1):
-            raise ConfigError(f"rope_theta is {self.rope_theta} and eps {self.eps}")
-        if not self.projected and self.width != shape.width:
-            raise ConfigError(f"blocks of width {shape.width} read vectors of width {self.width}")
-        self._check_tensors()
-
-    @property
-    def items(self) -> int:
-        """Number of catalogue items."""
-        return len(self.tensors["items"])
-
-    def expected(self, items: int) -> dict[str, tuple[int, ...]]:
-        """Name -> shape of every tensor of such a tower."""
-        shape, inner = self.shape, self.shape.width
-        keys = shape.kv_heads * shape.head_dim
-        sizes = {
-            "attention_norm": (inner,),
-            "attention.query": (inner, inner),
-            "attention.key": (keys, inner),
-            "attention.value": (keys, inner),
-            "attention.output": (inner, inner),
-            "feed_norm": (inner,),
-            "feed.gate": (shape.hidden, inner),
-            "feed.up": (shape.hidden, inner),
-            "feed.down": (inner, shape.hidden),
-        }
-        ends: dict[str, tuple[int, ...]] = {}
-        if self.projected:
-            ends = {
-                "enter.weight": (inner, self.width),
-                "leave.weight": (self.width, inner),
-                "skip_gain": (),
-            }
-        blocks = {
-            f"blocks.{block}.{name}.weight": sizes[name]
-            for block in range(shape.blocks)
-            for name in BLOCK_TENSORS
-        }
-        return {"items": (items, self.width), "norm.weight": (inner,), **ends, **blocks}
-
-    def _check_tensors(self) -> None:
-        if "items" not in self.tensors or self.tensors["items"].ndim != 2:
-            raise ConfigError("a tower lacks its items, (items, width)")
-        expected = self.expected(self.items)
-        if odd := sorted(set(expected) ^ set(self.tensors)):
-            raise ConfigError(f"a tower lacks, or should not have, the tensor {odd[0]!r}")
-        for name, shape in expected.items():
-            tensor = self.tensors[name]
-            if tuple(tensor.shape) != shape or str(tensor.dtype) != "torch.float32":
-                raise ConfigError(
-                    f"tensor {name!r} is {tensor.dtype} {tuple(tensor.shape)}; expected "
-                    f"float32 {shape}"
-                )
-            if not bool(tensor.isfinite().all()):
-                raise ConfigError(f"tensor {name!r} holds NaN or infinity")
 
 
 @dataclass(frozen=True)
@@ -133,7 +30,8 @@ class WeightedPart:
     """One part of the blend.
 
     Attributes:
-        name: "teacher" (the LLM), "control" (the text-fed small tower), "linear", "log_linear".
+        name: "teacher" (the LLM), "control" (the text-fed small tower), "sasrec" (on ids),
+            "linear", "log_linear".
         weight: Its weight in the sum, at least 0.
         floor: Of `log_linear`: added to each linear score before the logarithm.
     """
@@ -211,7 +109,7 @@ class TeacherContents:
         catalogue: Ids, popularity and display columns; its rows are the vectors of the first tower.
         window: Longest history that the towers read.
         parts: The blend: logits are the sum of weight times scores.
-        towers: "teacher" and "control", as far as parts name them.
+        towers: "teacher", "control" and "sasrec", as far as parts name them.
         linear: The item-item model, where a part names it.
         refiners: Candidate teachers, in the order in which they are asked.
         texts: Text of each item, which refiners read; empty where there is none.
@@ -256,6 +154,8 @@ class TeacherContents:
         for name, tower in self.towers.items():
             if tower.items != items:
                 raise ConfigError(f"{name} has {tower.items} items, the catalogue {items}")
+            if tower.longest is not None and tower.longest != self.window:
+                raise ConfigError(f"{name} knows {tower.longest} positions, not {self.window}")
         if (linear := self.linear) is None:
             return
         dense = linear.dense

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
 import numpy as np
 import torch
 
-from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import decoder_blocks
 from pocketrec_distill.models.base import PositionScorer, Scorer
 from pocketrec_distill.models.blend import LogScores, heard_places
+from pocketrec_distill.models.llama import ROPE_THETA
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
+from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.serving.contents import (
@@ -19,11 +20,11 @@ from pocketrec_distill.serving.contents import (
     GoldenScores,
     PartName,
     TeacherContents,
-    TowerPart,
     WeightedPart,
 )
 from pocketrec_distill.serving.folder import write_teacher
 from pocketrec_distill.serving.refiners import Question, packed
+from pocketrec_distill.serving.tower_parts import TowerPart
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.refine import Refiner, chain_of
 from pocketrec_distill.teachers.yes_no import YesNo
@@ -45,8 +46,8 @@ def export_teacher(models: RunModels, out: Path) -> str:
         out: The folder.
 
     Raises:
-        ConfigError: A part of the blend cannot be served: the id-based SASRec, an LLM of other
-            blocks than Llama's, an adapter that does not merge.
+        ConfigError: The LLM cannot be served: its blocks are not Llama's, or its adapter does not
+            merge.
     """
     return write_teacher(out, teacher_contents(models))
 
@@ -60,8 +61,6 @@ def teacher_contents(models: RunModels) -> TeacherContents:
     pairs = list(zip(models.heard, models.blend.weights, strict=True))
     weights = dict(pairs[place] for place in heard_places(models.blend.weights))
     names = tuple(weights)
-    if odd := sorted(set(names) - set(get_args(PartName))):
-        raise ConfigError(f"{odd[0]} in [teachers] kinds cannot be served; leave it out")
     parts = tuple(
         WeightedPart(cast("PartName", name), weight, _floor(models, name))
         for name, weight in weights.items()
@@ -108,6 +107,8 @@ def _towers(models: RunModels, names: tuple[str, ...]) -> dict[str, TowerPart]:
         towers["teacher"] = tower_part(prune_teacher(teacher, models.features, first=depth, last=0))
     if "control" in names:
         towers["control"] = tower_part(models.control)
+    if "sasrec" in names:
+        towers["sasrec"] = sasrec_part(models.sasrec)
     return towers
 
 
@@ -129,6 +130,17 @@ def tower_part(model: Student | LlmStudent) -> TowerPart:
         eps=model.norm.eps,
         tensors={"items": table.detach().float().cpu().contiguous(), **tensors},
     )
+
+
+def sasrec_part(model: SasRec) -> TowerPart:
+    """A trained SASRec as a part of a teacher folder."""
+    tensors = {
+        name: value.detach().float().cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
+    tensors["items"] = tensors.pop("ids")
+    width, shape = model.ids.shape[1], model.shape
+    return TowerPart(width, shape, False, ROPE_THETA, model.norm.eps, tensors, "sasrec")
 
 
 def _floor(models: RunModels, name: str) -> float:

@@ -5,6 +5,7 @@ manifest.sha256      seals the manifest
 catalogue/           ids.json, columns.json, popularity.f32, as in a bundle
 teacher.safetensors  the LLM's tower, adapters merged, and its item vectors
 control.safetensors  the small text-fed tower and its item vectors
+sasrec.safetensors   SASRec on ids (since format 3)
 linear.safetensors   `weights` (dense, dense) and `dense`, the catalogue index of each
 *_2.safetensors ...  more of the same, where one file would be larger than a gibibyte
 golden.json          made-up histories and the pipeline's own scores for them
@@ -28,9 +29,10 @@ from torch import Tensor
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
-from pocketrec_distill.serving.contents import TeacherContents, TowerPart, WeightedPart
+from pocketrec_distill.serving.contents import TeacherContents, WeightedPart
 from pocketrec_distill.serving.golden import dump_golden, parse_golden
 from pocketrec_distill.serving.refiners import decoded, described, files_of
+from pocketrec_distill.serving.tower_parts import TowerPart
 from pocketrec_distill.serving.weights import dump_weights, load_weights
 from pocketrec_runtime import Catalogue
 from pocketrec_runtime.bundle import codec, manifest, names, strict_json
@@ -47,7 +49,7 @@ from pocketrec_runtime.errors import (
 )
 from pocketrec_runtime.limits import MAX_ITEMS
 
-FORMAT, FORMAT_VERSION = "pocketrec-teacher", 2
+FORMAT, FORMAT_VERSION = "pocketrec-teacher", 3
 _LINEAR, _GOLDEN, _TEXTS = "linear", "golden.json", "catalogue/texts.json"
 _FLOAT32 = np.dtype("<f4")
 
@@ -170,11 +172,11 @@ def _encoded(contents: TeacherContents) -> dict[str, bytes]:
 
 
 def _decoded(fields: Fields, blobs: Mapping[str, bytes]) -> TeacherContents:
-    items = fields.integer("items")
+    items, version = fields.integer("items"), fields.integer("format_version")
     if not 1 <= items <= MAX_ITEMS:
         raise BundleFormatError(f"items is {items}; it must be 1 to {MAX_ITEMS}")
     towers = {
-        name: _tower(Fields(value, f"towers: {name}"), load_weights(name, blobs))
+        name: _tower(Fields(value, f"towers: {name}"), load_weights(name, blobs), version)
         for name, value in fields.mapping("towers").items()
     }
     first = next(iter(towers.values()), None)
@@ -187,7 +189,7 @@ def _decoded(fields: Fields, blobs: Mapping[str, bytes]) -> TeacherContents:
         popularity=codec.decode_array(blobs, names.POPULARITY, _FLOAT32, (items,)),
         columns=codec.decode_columns(blobs[names.COLUMNS]),
     )
-    listed = fields.array("refiners") if fields.integer("format_version") > 1 else []
+    listed = fields.array("refiners") if version > 1 else []
     refiners = tuple(decoded(value, blobs, items) for value in listed)
     return TeacherContents(
         catalogue=catalogue,
@@ -219,10 +221,11 @@ def _described(tower: TowerPart) -> dict[str, Any]:
         "projected": int(tower.projected),
         "rope_theta": tower.rope_theta,
         "eps": tower.eps,
+        "family": tower.family,
     }
 
 
-def _tower(fields: Fields, tensors: Mapping[str, Tensor]) -> TowerPart:
+def _tower(fields: Fields, tensors: Mapping[str, Tensor], version: int) -> TowerPart:
     sizes = ("width", "blocks", "heads", "kv_heads", "hidden")
     return TowerPart(
         width=fields.integer("width"),
@@ -231,6 +234,7 @@ def _tower(fields: Fields, tensors: Mapping[str, Tensor]) -> TowerPart:
         rope_theta=fields.number("rope_theta"),
         eps=fields.number("eps"),
         tensors=tensors,
+        family=fields.text("family") if version > 2 else "llama",  # type: ignore[arg-type]
     )
 
 

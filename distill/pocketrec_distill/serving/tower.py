@@ -13,26 +13,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's own name)
 from torch import Tensor
 
-from pocketrec_distill.models.llama import rotary_tables
-from pocketrec_distill.models.llm_student import INPUT_NORM_EPS
 from pocketrec_distill.placement import CPU
-from pocketrec_distill.serving.contents import TowerPart
+from pocketrec_distill.serving.blocks import blocks_of
 from pocketrec_distill.serving.slots import Claim
+from pocketrec_distill.serving.tower_parts import TowerPart
 
 # Histories whose new events differ by more than this factor do not pad each other.
 _PADDING_FACTOR = 2
-
-
-@dataclass(frozen=True)
-class _Block:
-    """One block's weights, those that read the same states joined."""
-
-    attention_norm: Tensor
-    attention_in: Tensor
-    attention_out: Tensor
-    feed_norm: Tensor
-    feed_in: Tensor
-    feed_out: Tensor
 
 
 @dataclass(frozen=True)
@@ -83,23 +70,13 @@ class CachedTower:
         dtype: torch.dtype,
         device: torch.device = CPU,
     ) -> None:
-        self.part, self.shape, self.window, self.dtype = part, part.shape, window, dtype
+        self.part, self.shape = part, part.shape
         self.device = device
-        tensors = {
-            name: value.to(device, torch.float32 if name == "items" else dtype)
-            for name, value in part.tensors.items()
-        }
-        self.items = tensors["items"].contiguous()
-        self.norm = tensors["norm.weight"]
-        self.enter, self.leave = tensors.get("enter.weight"), tensors.get("leave.weight")
-        gain = part.tensors.get("skip_gain")
-        self.skip_gain = 0.0 if gain is None else float(gain)
-        self.blocks = [_joined(tensors, f"blocks.{b}") for b in range(part.shape.blocks)]
+        self.items = part.tensors["items"].to(device, torch.float32).contiguous()
+        self.blocks = blocks_of(part, window, dtype, device)
         size = (part.shape.blocks, 2, slots, part.shape.kv_heads, window, part.shape.head_dim)
         self.cache = torch.zeros(size, dtype=dtype, device=device)
         self.users = torch.zeros(slots, part.width, device=device)
-        places = torch.arange(window, device=device)
-        self.rotary = rotary_tables(places, part.shape.head_dim, part.rope_theta)
 
     @torch.inference_mode()
     def read(self, claims: Sequence[Claim]) -> Tensor:
@@ -129,54 +106,19 @@ class CachedTower:
         heads = self.shape.heads // self.shape.kv_heads
         groups = [group.to(self.device) for group in _grouped(claims, heads)]
         scaled = self.items[events] * math.sqrt(self.part.width)
-        hidden = self._entered(scaled)
-        cos, sin = (table[places][:, None, :].to(self.dtype) for table in self.rotary)
-        for block, cache in zip(self.blocks, self.cache, strict=True):
-            hidden = self._through(block, cache, hidden, (cos, sin), (owners, places), groups)
+        positions = self.blocks.at(places)
+        hidden = self.blocks.enter(scaled, positions)
+        for block, cache in enumerate(self.cache):
+            query, key, value = self.blocks.heads(block, hidden, positions)
+            cache[0][owners, :, places] = key
+            cache[1][owners, :, places] = value
+            mixed = torch.cat([self._attended(query, cache, group) for group in groups])
+            hidden = self.blocks.after(block, hidden, mixed)
         last = counts.cumsum(0) - 1
-        normed = F.rms_norm(hidden[last], (self.shape.width,), self.norm, self.part.eps)
-        if self.leave is None:
-            return normed.float()
-        return F.linear(normed, self.leave).float() + self.skip_gain * scaled[last]
+        return self.blocks.leave(hidden[last], scaled[last])
 
     def _indices(self, values: Sequence[int]) -> Tensor:
         return torch.tensor(values, device=self.device)
-
-    def _entered(self, scaled: Tensor) -> Tensor:
-        """What the first block reads, (events, inner width)."""
-        if self.enter is None:
-            return scaled.to(self.dtype)
-        entered = F.linear(scaled, self.enter.float())
-        mean = entered.pow(2).mean(dim=-1, keepdim=True)
-        return (entered * torch.rsqrt(mean + INPUT_NORM_EPS)).to(self.dtype)
-
-    def _through(
-        self,
-        block: _Block,
-        cache: Tensor,
-        hidden: Tensor,
-        tables: tuple[Tensor, Tensor],
-        where: tuple[Tensor, Tensor],
-        groups: Sequence[_Group],
-    ) -> Tensor:
-        """One block over the packed events (events, inner width); its cache grows in place."""
-        shape, width = self.shape, (self.shape.width,)
-        normed = F.rms_norm(hidden, width, block.attention_norm, self.part.eps)
-        heads = F.linear(normed, block.attention_in).view(len(hidden), -1, shape.head_dim)
-        turned = _turned(heads[:, : -shape.kv_heads], tables)
-        query, key, value = (
-            turned[:, : shape.heads],
-            turned[:, shape.heads :],
-            heads[:, -shape.kv_heads :],
-        )
-        slots, places = where
-        cache[0][slots, :, places] = key
-        cache[1][slots, :, places] = value
-        mixed = torch.cat([self._attended(query, cache, group) for group in groups])
-        hidden = hidden + F.linear(mixed, block.attention_out)
-        normed = F.rms_norm(hidden, width, block.feed_norm, self.part.eps)
-        gate, up = F.linear(normed, block.feed_in).chunk(2, dim=-1)
-        return hidden + F.linear(F.silu(gate) * up, block.feed_out)
 
     def _attended(self, query: Tensor, cache: Tensor, group: _Group) -> Tensor:
         """Attention of a group's new events, packed (events, heads * head_dim)."""
@@ -191,27 +133,6 @@ class CachedTower:
         mixed = F.scaled_dot_product_attention(asked, key, value, attn_mask=group.mask)
         mixed = mixed.view(count, shape.kv_heads, groups, places, shape.head_dim)
         return mixed.permute(0, 3, 1, 2, 4).reshape(count, places, -1)[group.valid]
-
-
-def _joined(tensors: dict[str, Tensor], prefix: str) -> _Block:
-    def weights(*names: str) -> Tensor:
-        return torch.cat([tensors[f"{prefix}.{name}.weight"] for name in names]).contiguous()
-
-    return _Block(
-        attention_norm=weights("attention_norm"),
-        attention_in=weights("attention.query", "attention.key", "attention.value"),
-        attention_out=weights("attention.output"),
-        feed_norm=weights("feed_norm"),
-        feed_in=weights("feed.gate", "feed.up"),
-        feed_out=weights("feed.down"),
-    )
-
-
-def _turned(heads: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary positions of (events, heads, head_dim)."""
-    cos, sin = tables
-    first, second = heads.chunk(2, dim=-1)
-    return heads * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def _grouped(claims: Sequence[Claim], heads: int) -> list[_Group]:

@@ -68,7 +68,7 @@ class TeachersSettings:
         queries: Validation queries that decide how much it counts, and whether it helps.
     """
 
-    kinds: tuple[str, ...] = ("llm", "text", "ease")
+    kinds: tuple[str, ...] = ("llm", "text", "ease", "sasrec")
     candidates: int = 20
     positions: int = 3_000
     queries: int = 400

@@ -44,4 +44,4 @@ def test_the_served_teacher_ranks_as_the_run_said(finished: FinishedRun, tmp_pat
     heard = {name: weight for name, weight in weights.items() if weight}
     assert {part.name: part.weight for part in contents.parts} == heard
     # What is not heard costs the server nothing.
-    assert set(contents.towers) == {"teacher", "control"} & set(heard)
+    assert set(contents.towers) == {"teacher", "control", "sasrec"} & set(heard)

@@ -12,10 +12,11 @@ from pocketrec_distill.models.blend import Blend, LogScores
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.serving import TeacherContents, WeightedPart, write_teacher
 from pocketrec_distill.serving.contents import GoldenScores
-from pocketrec_distill.serving.export import tower_part
+from pocketrec_distill.serving.export import sasrec_part, tower_part
 from pocketrec_distill.serving.refiners import packed
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.refine import Say
@@ -27,10 +28,13 @@ ITEMS, WINDOW, FLOOR = 5, 4, 0.25
 TEXTS = ("red ant", "blue bee", "cat", "red dog", "elk")
 SAYS = {"classifier": Say(0.75, 2.0), "yes_no": Say(1.0, 1.5)}
 CANDIDATES = 3
-WEIGHTS = {"teacher": 0.5, "control": 1.5, "linear": 2.0, "log_linear": 0.75}
+WEIGHTS = {"teacher": 0.5, "control": 1.5, "sasrec": 0.6, "linear": 2.0, "log_linear": 0.75}
 
 
-def randomised(model: Student | LlmStudent) -> Student | LlmStudent:
+Tower = Student | LlmStudent | SasRec
+
+
+def randomised(model: Tower) -> Tower:
     """Weights large enough that every part of the tower matters."""
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
@@ -38,14 +42,15 @@ def randomised(model: Student | LlmStudent) -> Student | LlmStudent:
 
 
 @pytest.fixture(scope="session")
-def towers() -> dict[str, Student | LlmStudent]:
-    """The LLM's tower (grouped queries, projections) and the control."""
+def towers() -> dict[str, Tower]:
+    """The LLM's tower (grouped queries, projections), the control and SASRec."""
     torch.manual_seed(5)
     wide = TowerShape(width=24, blocks=3, heads=6, kv_heads=2, hidden=20)
     llm = LlmStudent(ITEMS, 8, wide, None, rope_theta=500.0, eps=1e-4)
     return {
         "teacher": randomised(llm),
         "control": randomised(Student(ITEMS, TowerShape(12, 2, 2, 2, 16), None)),
+        "sasrec": randomised(SasRec(ITEMS, 10, 2, 5, WINDOW, dropout=0.3)),
     }
 
 
@@ -59,11 +64,12 @@ def linear() -> ItemItem:
 
 
 @pytest.fixture(scope="session")
-def blend(towers: dict[str, Student | LlmStudent], linear: ItemItem) -> Blend:
+def blend(towers: dict[str, Tower], linear: ItemItem) -> Blend:
     """The pipeline's own blend of the same parts."""
     parts = (
         SequenceScorer(towers["teacher"], WINDOW),
         SequenceScorer(towers["control"], WINDOW),
+        SequenceScorer(towers["sasrec"], WINDOW),
         linear,
         LogScores(linear, FLOOR),
     )
@@ -71,11 +77,12 @@ def blend(towers: dict[str, Student | LlmStudent], linear: ItemItem) -> Blend:
 
 
 @pytest.fixture(scope="session")
-def contents(
-    towers: dict[str, Student | LlmStudent], linear: ItemItem, blend: Blend
-) -> TeacherContents:
+def contents(towers: dict[str, Tower], linear: ItemItem, blend: Blend) -> TeacherContents:
     """What a teacher folder of that blend holds."""
-    parts = {name: tower_part(tower) for name, tower in towers.items()}
+    parts = {
+        name: sasrec_part(tower) if isinstance(tower, SasRec) else tower_part(tower)
+        for name, tower in towers.items()
+    }
     history = (3, 1, 0)
     scores = blend.scores([np.array(history, np.int32)])[0]
     return TeacherContents(

@@ -74,7 +74,7 @@ def test_equal_contents_give_equal_bytes(contents: TeacherContents, tmp_path: Pa
 
 def test_every_flipped_file_is_refused(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    assert len(files) == 9
+    assert len(files) == 10
     for path in files:
         whole = path.read_bytes()
         path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
@@ -107,12 +107,13 @@ def test_cut_missing_and_added_files_are_refused(folder: Path) -> None:
     ("changes", "kind", "says"),
     [
         ({"format": "pocketrec-bundle"}, BundleFormatError, "format is"),
-        ({"format_version": 3}, BundleVersionError, "teacher format 3"),
+        ({"format_version": 4}, BundleVersionError, "teacher format 4"),
         ({"format_version": 0}, BundleVersionError, "teacher format 0"),
         ({"items": 0}, BundleFormatError, "items is 0"),
         ({"items": 6}, BundleFormatError, "manifest's 6 items"),
         ({"window": 0}, BundleFormatError, "window is 0"),
         ({"window": 10**9}, BundleFormatError, "window is"),
+        ({"window": 5}, BundleFormatError, "sasrec knows 4 positions, not 5"),
         ({"parts": []}, BundleFormatError, "parts are"),
         ({"parts": [{"name": "teacher", "weight": -1.0, "floor": 0}]}, BundleFormatError, "weight"),
         ({"parts": [{"name": "oracle", "weight": 1.0, "floor": 0}]}, BundleFormatError, "oracle"),
@@ -147,6 +148,56 @@ def test_wrong_tensors_are_refused(folder: Path) -> None:
     path.write_bytes(b"\xff" * 64)
     with pytest.raises(BundleFormatError, match="weights cannot be read"):
         read_teacher(resealed(folder))
+
+
+def test_wrong_tensors_of_sasrec_are_refused(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "sasrec.safetensors"
+    tensors = load_file(path)
+    norm, bias = "blocks.1.norm2.weight", "blocks.0.self_attn.in_proj_bias"
+    for wrong, says in (
+        ({k: v for k, v in tensors.items() if k != "positions"}, "lacks its positions"),
+        ({**tensors, "positions": tensors["positions"][0]}, "lacks its positions"),
+        ({**tensors, "positions": tensors["positions"][:, 1:].contiguous()}, "'positions' is"),
+        ({k: v for k, v in tensors.items() if k != bias}, f"the tensor '{bias}'"),
+        ({**tensors, norm: tensors[norm].half()}, f"'{norm}' is torch.float16"),
+    ):
+        save_file(wrong, path)
+        with pytest.raises(BundleFormatError, match=says):
+            read_teacher(resealed(folder))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"family": "gru"}, "family 'gru' cannot be served"),
+        ({"family": "llama"}, "lacks, or should not have"),
+        ({"projected": 1}, "SASRec has no projections"),
+        ({"inner_heads": 5, "inner_kv_heads": 1}, "as many key heads"),
+    ],
+)
+def test_a_tower_that_is_no_sasrec_is_refused(
+    folder: Path, changes: dict[str, object], says: str
+) -> None:
+    towers = json.loads((folder / "manifest.json").read_bytes())["towers"]
+    towers["sasrec"] |= changes
+    with pytest.raises(BundleFormatError, match=says):
+        read_teacher(resealed(folder, towers=towers))
+
+
+def test_towers_of_the_second_format_are_llamas(folder: Path, contents: TeacherContents) -> None:
+    values = json.loads((folder / "manifest.json").read_bytes())
+    towers = {name: tower for name, tower in values["towers"].items() if name != "sasrec"}
+    for tower in towers.values():
+        assert tower.pop("family") == "llama"
+    parts = [part for part in values["parts"] if part["name"] != "sasrec"]
+    (folder / "sasrec.safetensors").unlink()
+    read, _ = read_teacher(resealed(folder, format_version=2, towers=towers, parts=parts))
+    assert {name: tower.family for name, tower in read.towers.items()} == dict.fromkeys(
+        ("teacher", "control"), "llama"
+    )
+    assert read.parts == tuple(part for part in contents.parts if part.name != "sasrec")
 
 
 def test_only_a_teacher_is_replaced(contents: TeacherContents, tmp_path: Path) -> None:

@@ -229,10 +229,11 @@ def test_another_answer_than_was_recorded_is_refused(refined_folder: Path, kind:
     open_teacher(refined_folder, replace(FP32, refine=False))
 
 
-def test_a_folder_of_the_first_format_is_still_read(
-    folder: Path, contents: TeacherContents
-) -> None:
-    values = json.loads((folder / "manifest.json").read_bytes())
-    assert values["format_version"] == 2
-    read, _ = read_teacher(resealed(folder, format_version=1))
-    assert (read.parts, read.refiners, read.texts) == (contents.parts, (), ())
+def test_the_first_format_knows_no_refiners(refined_folder: Path) -> None:
+    values = json.loads((refined_folder / "manifest.json").read_bytes())
+    assert values["format_version"] == 3
+    towers = {name: tower for name, tower in values["towers"].items() if name != "sasrec"}
+    parts = [part for part in values["parts"] if part["name"] != "sasrec"]
+    changes = {"towers": towers, "parts": parts, "refiners": None}
+    read, _ = read_teacher(resealed(refined_folder, format_version=1, **changes))
+    assert (len(read.parts), read.refiners, read.texts) == (4, (), ())

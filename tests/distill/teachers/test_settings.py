@@ -53,7 +53,8 @@ def test_lists_of_words_are_read_from_toml() -> None:
 def test_teachers_are_added_with_their_paths_in_order() -> None:
     kinds = ["table", "ease", "classifier", "yes_no"]
     config = with_teachers(DistillConfig(), kinds, [Path("t.parquet"), Path("folder")])
-    assert config.teachers.kinds == ("llm", "text", "ease", "table", "classifier", "yes_no")
+    own = ("llm", "text", "ease", "sasrec")
+    assert config.teachers.kinds == (*own, "table", "classifier", "yes_no")
     assert config.score_table.path == "t.parquet"
     assert config.classifier.path == "folder"
     assert config.yes_no.path == ""
