@@ -1,4 +1,4 @@
-"""JSON objects of a file one by one: one in each line, or one array of all."""
+"""JSON objects of a file one by one: one in each line, one array of all, or one object by id."""
 
 import gzip
 import io
@@ -19,6 +19,8 @@ MAX_LINE_CHARACTERS = 16 << 20
 _MAX_LITERAL_CHARACTERS = 1 << 20
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s*")
+# How an object begins that holds all others by their ids.
+_BY_ID = re.compile(r'\{\s*("(?:[^"\\]|\\.)*"\s*:\s*[{\[].*)?')
 
 
 class Decimal(str):
@@ -34,6 +36,10 @@ def objects(
     path: Path, encoding: str = "utf-8", errors: str = "strict"
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Number of the line and object of each line, or of each element of an array of objects.
+
+    A file may also be one object by id: `{item: {...}, ...}` gives objects with their `id`,
+    `{user: [item, ...], ...}` one for each event, with `user_id`, `item_id` and `position`, and
+    `{user: [{...}, ...], ...}` objects with their `user_id`.
 
     Blank lines are passed over. Numbers with a point are `Decimal`; halves of characters (lone
     surrogates) become a control character, which no id may hold and every text loses.
@@ -62,20 +68,44 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _read(name: str, stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    number, begun = 0, False
+    whole = _holds_all(name, stream)
+    stream.seek(0)
+    if whole:
+        return _parts(name, _text_of(name, stream, 0, -1).removeprefix("\ufeff"))
+    return _lines(name, stream)
+
+
+def _holds_all(name: str, stream: TextIO) -> bool:
+    """Whether there is one array or one object by id, and not an object in each line."""
+    texts = (line.removeprefix("\ufeff").strip() for line in _raw_lines(name, stream))
+    first = next(filter(None, texts), "")
+    if not _BY_ID.fullmatch(first):
+        return first.startswith("[")
+    try:
+        parts = list(_DECODER.decode(first).values())
+    except (ValueError, RecursionError):
+        return True
+    # An object of lists may be a row, too: it is the first of many, or the only one.
+    by_id = bool(parts) and all(isinstance(part, (dict, list)) for part in parts)
+    return by_id and not any(texts)
+
+
+def _raw_lines(name: str, stream: TextIO) -> Iterator[str]:
+    """Lines, or the first characters of one that is too long."""
+    number = 0
     while line := _text_of(name, stream, number, MAX_LINE_CHARACTERS + 1):
         number += 1
+        yield line
+
+
+def _lines(name: str, stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(_raw_lines(name, stream), 1):
         if len(line) > MAX_LINE_CHARACTERS:
             raise DataError(
                 f"{name}, line {number} is longer than {MAX_LINE_CHARACTERS:,} characters; give "
                 "one object per line"
             )
-        text = line.removeprefix("\ufeff").strip()
-        if text.startswith("[") and not begun:
-            yield from _elements(name, number, text + "\n" + _text_of(name, stream, number, -1))
-            return
-        if text:
-            begun = True
+        if text := line.removeprefix("\ufeff").strip():
             yield number, _object(name, number, text)
 
 
@@ -98,28 +128,57 @@ def _object(name: str, number: int, text: str) -> Mapping[str, Any]:
     return _checked(name, number, text, value)
 
 
-def _elements(name: str, first: int, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Objects of one array that begins in line `first`."""
+def _parts(name: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Objects of one array, or of one object by id."""
 
     def after_space(place: int) -> int:
         found = _SPACE.match(text, place)
         return found.end() if found else place
 
-    place, number = after_space(1), first
-    while text[place : place + 1] != "]":
+    def decoded(place: int) -> tuple[object, int]:
         try:
-            value, end = _DECODER.raw_decode(text, place)
+            return _DECODER.raw_decode(text, place)
         except (ValueError, RecursionError):
-            value, end = None, place
-        yield number, _checked(name, number, text[place : max(end, place + 60)], value)
+            return None, place
+
+    start = after_space(0)
+    keyed, number, counted = text[start] == "{", 1, 0
+    closing, kind = ("}", "object") if keyed else ("]", "array")
+    place = after_space(start + 1)
+    while text[place : place + 1] != closing:
+        number, counted = number + text.count("\n", counted, place), place
+        key, begin = "", place
+        if keyed:
+            found, end = decoded(place)
+            colon = after_space(end)
+            if not isinstance(found, str) or text[colon : colon + 1] != ":":
+                raise DataError(f"{name}, line {number}: no id before {text[place : place + 60]!r}")
+            key, begin = found, after_space(colon + 1)
+        value, end = decoded(begin)
+        shown = text[begin : max(end, begin + 60)]
+        for part in _by_id(key, value) if keyed else (value,):
+            yield number, _checked(name, number, shown, part)
         comma = after_space(end)
-        after = after_space(comma + 1) if text[comma : comma + 1] == "," else comma
-        number += text.count("\n", place, after)
-        if after == comma and text[comma : comma + 1] != "]":
-            raise DataError(f"{name}, line {number}: no comma or ] after an object of the array")
-        place = after
+        place = after_space(comma + 1) if text[comma : comma + 1] == "," else comma
+        if place == comma and text[comma : comma + 1] != closing:
+            number += text.count("\n", counted, comma)
+            raise DataError(
+                f"{name}, line {number}: no comma or {closing} after a part of the {kind}"
+            )
     if rest := text[place + 1 :].strip():
-        raise DataError(f"{name} goes on after the array of its objects: {rest[:60]!r}")
+        raise DataError(f"{name} goes on after the {kind} of its objects: {rest[:60]!r}")
+
+
+def _by_id(key: str, value: object) -> Iterator[object]:
+    """What one member of an object by id says: an item, or the events of a user, in order."""
+    if not isinstance(value, list):
+        yield {"id": key, **value} if isinstance(value, dict) else value
+        return
+    for position, event in enumerate(value):
+        if isinstance(event, dict):
+            yield {"user_id": key, **event}
+        else:
+            yield {"user_id": key, "item_id": event, "position": position}
 
 
 def _checked(name: str, number: int, text: str, value: object) -> Mapping[str, Any]:
@@ -131,8 +190,8 @@ def _checked(name: str, number: int, text: str, value: object) -> Mapping[str, A
         except RecursionError:
             pass
     raise DataError(
-        f"{name}, line {number} is no JSON object: {text[:60]!r}; give one object per line, or one "
-        "array of objects"
+        f"{name}, line {number} is no JSON object: {text[:60]!r}; give one object per line, one "
+        "array of objects, or one object of them by id"
     )
 
 

@@ -49,6 +49,33 @@ def test_forms(tmp_path: Path, name: str, form: str) -> None:
     }
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_objects_by_id(tmp_path: Path, indent: int | None) -> None:
+    """As generative recommenders publish them (`X.inter.json`, `X.item.json`)."""
+    events = {"7": [5, 6, 5], "a b": [6]}
+    found = table(tmp_path, json.dumps(events, indent=indent), "X.inter.json")
+    assert found.to_pydict() == {
+        "user_id": ["7", "7", "7", "a b"],
+        "item_id": ["5", "6", "5", "6"],
+        "position": ["0", "1", "2", "0"],
+    }
+    log, _ = clean(found, DataSettings())
+    assert [log.item_ids[code] for code in log.items] == ["5", "6", "5", "6"]
+    rows = {"5": {"title": "Lamp", "tags": ["a", "b"]}, "6": {"title": "Fox 🦊", "id": "six"}}
+    items, _ = item_table(table(tmp_path, json.dumps(rows, indent=indent)), DataSettings())
+    assert (items.item_ids, items.columns["title"]) == (("5", "six"), ("Lamp", "Fox 🦊"))
+    told = {"7": [{"item": "5", "ts": 9}], "8": []}
+    found = table(tmp_path, json.dumps(told, indent=indent), "a.json.gz")
+    assert found.to_pylist() == [{"user_id": "7", "item": "5", "ts": "9"}]
+
+
+def test_objects_of_lists_may_be_rows(tmp_path: Path) -> None:
+    rows = [{"tags": ["a"], "more": ["b"]}, {"tags": ["c"], "more": []}]
+    assert table(tmp_path, lines(*rows)).to_pydict()["tags"] == [["a"], ["c"]]
+    assert table(tmp_path, "\n\n" + lines(*rows) + "\n").num_rows == 2
+    assert table(tmp_path, lines({"tags": ["a"], "item": "1"})).num_rows == 1
+
+
 def test_interactions_and_items(tmp_path: Path) -> None:
     log = [{"user": u, "item": i, "time": f"2020-01-0{t}"} for u, i, t in ((1, 5, 2), (1, 6, 1))]
     events, _ = clean(table(tmp_path, lines(*log)), DataSettings())
@@ -123,7 +150,12 @@ def test_half_a_character_is_in_no_id_and_no_text(tmp_path: Path) -> None:
         ('{"a": 1}\n{"a": \n', "a.jsonl, line 2 is no JSON object"),
         ('{"a": 1}\n[1]\n', "a.jsonl, line 2 is no JSON object"),
         ('{"a": 1} {"a": 2}\n', "line 1 is no JSON object"),
-        ('{\n "a": 1\n}\n', "line 1 is no JSON object.*one object per line"),
+        ('{\n "a": 1\n}\n', "line 2 is no JSON object.*one object per line"),
+        ('{"a": {"x": 1}, "b": 2, "c": {"x": 1}\n', "line 1 is no JSON object: '2, \"c\""),
+        ('{"a": {"x": 1}\n "b": {"x": 1}}', "line 2: no comma or } after a part of the object"),
+        ('{"a": {"x": 1},\n b: {"x": 1}}', "line 2: no id before 'b: "),
+        ('{"a": [1]} {"b": [2]}\n', "goes on after the object"),
+        ('{"a": {"x": 1},\n', "line 2: no id before ''"),
         ('{"user": 1}\n' + "[" * 100_000 + "\n", "line 2 is no JSON object"),
         ('{"a": ' + "9" * 5000 + "}\n", "line 1 is no JSON object"),
         ('{"a": ' * 9000 + "1" + "}" * 9000 + "\n", "line 1 is no JSON object"),
@@ -146,6 +178,9 @@ def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert table(tmp_path, '{"a": "' + "x" * 20 + '"}\n').num_rows == 1
     with pytest.raises(DataError, match="line 2 is longer than 30 characters"):
         table(tmp_path, '{"a": 1}\n{"a": "' + "x" * 22 + '"}\n')
+    # An array, or an object by id, is one line however long.
+    assert table(tmp_path, json.dumps([{"a": "x" * 30}] * 3)).num_rows == 3
+    assert table(tmp_path, json.dumps({"u": ["x" * 30] * 3})).num_rows == 3
 
 
 def test_encodings_and_damage(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ def test_other_json_than_amazons(tmp_path: Path) -> None:
         load_published(tmp_path, DataSettings())
     said = str(caught.value)
     assert "review.json has user_id, business_id, date" in said
-    assert "package.json, line 1 is no JSON object" in said
+    assert "package.json, line 2 is no JSON object" in said
     assert '[data] user = "..." and item = "..."' in said
     with pytest.raises(DataError, match=r"holds 2 files of reviews"):
         load_published(tmp_path, DataSettings(format="amazon-2018"))
