@@ -86,7 +86,7 @@ def _holds_all(name: str, stream: TextIO) -> bool:
     except (ValueError, RecursionError):
         return True
     # An object of lists may be a row, too: it is the first of many, or the only one.
-    by_id = bool(parts) and all(isinstance(part, (dict, list)) for part in parts)
+    by_id = all(isinstance(part, (dict, list)) for part in parts)
     return by_id and not any(texts)
 
 
