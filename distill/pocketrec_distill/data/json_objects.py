@@ -155,9 +155,15 @@ def _parts(name: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 raise DataError(f"{name}, line {number}: no id before {text[place : place + 60]!r}")
             key, begin = found, after_space(colon + 1)
         value, end = decoded(begin)
-        shown = text[begin : max(end, begin + 60)]
-        for part in _by_id(key, value) if keyed else (value,):
-            yield number, _checked(name, number, shown, part)
+        shown = text[place : max(end, begin + 60)]
+        if not keyed:
+            yield number, _checked(name, number, shown, value)
+        elif isinstance(value, (dict, list)):
+            # Mended once, however many events it holds.
+            for member in _checked(name, number, shown, {key: value}).items():
+                yield from ((number, part) for part in _by_id(*member))
+        else:
+            raise _no_object(name, number, shown)
         comma = after_space(end)
         place = after_space(comma + 1) if text[comma : comma + 1] == "," else comma
         if place == comma and text[comma : comma + 1] != closing:
@@ -169,10 +175,10 @@ def _parts(name: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise DataError(f"{name} goes on after the {kind} of its objects: {rest[:60]!r}")
 
 
-def _by_id(key: str, value: object) -> Iterator[object]:
+def _by_id(key: str, value: Mapping[str, Any] | list[Any]) -> Iterator[Mapping[str, Any]]:
     """What one member of an object by id says: an item, or the events of a user, in order."""
     if not isinstance(value, list):
-        yield {"id": key, **value} if isinstance(value, dict) else value
+        yield {"id": key, **value}
         return
     for position, event in enumerate(value):
         if isinstance(event, dict):
@@ -189,7 +195,11 @@ def _checked(name: str, number: int, text: str, value: object) -> Mapping[str, A
             return cast("Mapping[str, Any]", _whole(value))
         except RecursionError:
             pass
-    raise DataError(
+    raise _no_object(name, number, text)
+
+
+def _no_object(name: str, number: int, text: str) -> DataError:
+    return DataError(
         f"{name}, line {number} is no JSON object: {text[:60]!r}; give one object per line, one "
         "array of objects, or one object of them by id"
     )

@@ -140,6 +140,9 @@ def test_half_a_character_is_in_no_id_and_no_text(tmp_path: Path) -> None:
     items, left_out = item_table(table(tmp_path, lines(*rows)), DataSettings())
     assert (items.item_ids, left_out) == (("b",), 1)
     assert items.columns == {"title": ("cut \0",), "🦊": ("🦊",)}
+    by_user = table(tmp_path, json.dumps({"u\ud83d": ["i", "j\ud83d"]}))
+    assert by_user.to_pydict()["user_id"] == ["u\0", "u\0"]
+    assert by_user.to_pydict()["item_id"] == ["i", "j\0"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_half_a_character_is_in_no_id_and_no_text(tmp_path: Path) -> None:
         ('{"a": 1}\n[1]\n', "a.jsonl, line 2 is no JSON object"),
         ('{"a": 1} {"a": 2}\n', "line 1 is no JSON object"),
         ('{\n "a": 1\n}\n', "line 2 is no JSON object.*one object per line"),
-        ('{"a": {"x": 1}, "b": 2, "c": {"x": 1}\n', "line 1 is no JSON object: '2, \"c\""),
+        ('{"a": {"x": 1}, "b": 2, "c": {"x": 1}\n', "line 1 is no JSON object: '\"b\": 2"),
         ('{"a": {"x": 1}\n "b": {"x": 1}}', "line 2: no comma or } after a part of the object"),
         ('{"a": {"x": 1},\n b: {"x": 1}}', "line 2: no id before 'b: "),
         ('{"a": [1]} {"b": [2]}\n', "goes on after the object"),
