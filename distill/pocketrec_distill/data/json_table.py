@@ -23,7 +23,7 @@ class _NestedError(Exception):
 
 
 def read_json(path: Path, encoding: str) -> "pa.Table":
-    """A table of one object per line, or of one array of objects.
+    """A table of one object per line, of one array of objects, or of one object of them by id.
 
     Every value is text, whole numbers as they are written, so that ids stay what they are; lists
     are lists of texts, of records with a name their names. What an object does not have is null.
