@@ -15,6 +15,9 @@ Floats = NDArray[np.float32]
 
 PADDING = -1
 
+# Histories that a small tower reads at once.
+BATCH = 128
+
 
 class Scorer(Protocol):
     """Anything that ranks: floors, teachers, students, the blend, and the bundle itself."""
@@ -169,11 +172,29 @@ def pad(histories: Sequence[History]) -> Tensor:
     return torch.from_numpy(rows)
 
 
-class SequenceScorer:
-    """Ranks with a sequence model: the user vector after the last event against every item."""
+def as_they_are(vectors: Tensor) -> Tensor:
+    """The item vectors of a model, unchanged."""
+    return vectors
 
-    def __init__(self, model: SequenceModel, window: int, batch: int = 128) -> None:
-        self.model, self.window, self.batch = model, window, batch
+
+class SequenceScorer:
+    """Ranks with a sequence model: the user vector after the last event against every item.
+
+    Args:
+        model: The model.
+        window: Newest events that it reads.
+        batch: Histories that it reads at once.
+        fill: What its item vectors (items, width) become, as inputs and as outputs.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        window: int,
+        batch: int = BATCH,
+        fill: Callable[[Tensor], Tensor] = as_they_are,
+    ) -> None:
+        self.model, self.window, self.batch, self.fill = model, window, batch, fill
         self._kept_table: Tensor | None = None
 
     @torch.inference_mode()
@@ -209,7 +230,7 @@ class SequenceScorer:
 
     def _table(self) -> Tensor:
         self.model.eval()
-        return self.model.item_vectors()
+        return self.fill(self.model.item_vectors())
 
     def _position_scores(self, sequences: Sequence[History], newest: int, table: Tensor) -> Floats:
         items = pad(sequences).to(table.device)

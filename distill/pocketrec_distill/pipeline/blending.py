@@ -2,31 +2,38 @@
 
 Likelihood gives the weights a start, and the whole its temperature at the end. Alone it listens to
 the tail: a part that ranks the head best, but is silent on the rest, is worth less to it than it is
-to a list of ten.
+to a list of ten. The metric also says whether sequence models take items that they have not seen
+for their neighbours by text: some texts tell what an item is, others hardly more than a name.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.models.base import (
+    BATCH,
     Floats,
     History,
     PositionScorer,
     Remembering,
     Scorer,
+    SequenceModel,
     SequenceScorer,
+    as_they_are,
 )
-from pocketrec_distill.models.blend import Blend, LogScores, fit_weights, score_floor
+from pocketrec_distill.models.blend import LogScores, fit_weights, score_floor
+from pocketrec_distill.models.nearest_known import NEIGHBOURS, NearestKnown
 from pocketrec_distill.pipeline.linear import linear_key
 from pocketrec_distill.pipeline.teachers import TEACHER_BATCH
 from pocketrec_distill.progress import progress
+from pocketrec_distill.teachers.settings import part_names
 
 if TYPE_CHECKING:
     from pocketrec_distill.pipeline.models import RunModels
@@ -38,6 +45,10 @@ ROUNDS = 4
 LEAST_GAIN = 2e-4
 # A part that moves scores by less than this share of what all move is not worth its answers.
 LEAST_SHARE = 0.01
+# Makes the stages anew that a blend decides over.
+RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS}
+# Parts that score with item vectors, learned from sequences.
+SEQUENTIAL = {"teacher", "control", "sasrec"}
 
 
 def choose_weights(
@@ -69,6 +80,60 @@ def choose_weights(
     return tuple(float(factor * weight) for weight in weights)
 
 
+@dataclass(frozen=True)
+class BlendChoice:
+    """What validation chose of a blend.
+
+    Attributes:
+        weights: Of the parts that are named, in their order.
+        nearest: Whether sequence models take unknown items for their neighbours (`NearestKnown`).
+    """
+
+    weights: tuple[float, ...]
+    nearest: bool
+
+
+def choose_blend(
+    scores: dict[str, Floats],
+    nearest: NearestKnown,
+    histories: Sequence[History],
+    targets: NDArray[np.integer],
+) -> BlendChoice:
+    """Weights of the parts, and whether the vectors of unknown items are filled.
+
+    They are where, at the weights found without, that ranks better by more than noise.
+
+    Args:
+        scores: float32 (queries, items) of each part by name; filled where that is chosen.
+        nearest: What stands for unknown items.
+        histories: Item indices seen before each query.
+        targets: What came next, (queries,).
+    """
+    weights = choose_weights([*scores.values()], histories, targets)
+    told = {name: w for name, w in zip(scores, weights, strict=True) if w and name in SEQUENTIAL}
+    if not (len(nearest.unknown) and told):
+        return BlendChoice(weights, nearest=False)
+    of_sequences = reduce(np.add, (np.float32(w) * scores[name] for name, w in told.items()))
+    others = np.zeros_like(of_sequences)
+    for name, weight in zip(scores, weights, strict=True):
+        if name not in told:
+            others += np.float32(weight) * scores[name]
+    plain, filled = (
+        _ndcg([_leads(others + part, histories, targets)])
+        for part in (of_sequences, nearest.fill_scores(of_sequences))
+    )
+    if filled <= plain + LEAST_GAIN:
+        return BlendChoice(weights, nearest=False)
+    for name in SEQUENTIAL & scores.keys():
+        scores[name] = nearest.fill_scores(scores[name])
+    return BlendChoice(choose_weights([*scores.values()], histories, targets), nearest=True)
+
+
+def _ndcg(leads: Sequence[Floats]) -> float:
+    """NDCG@10 of the sum of parts, given how far each item is above the target."""
+    return float(ndcg_at(1 + (reduce(np.add, leads) >= 0).sum(axis=1)).mean())
+
+
 def _leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.integer]) -> Floats:
     """How far each item's score is above the target's, (queries, items); -inf for seen ones."""
     leads: Floats = scores - scores[np.arange(len(targets)), targets][:, None]
@@ -82,8 +147,7 @@ def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.fl
     """Coordinate search on NDCG@10: the best factor of each weight in turn."""
 
     def value(weights: NDArray[np.float32]) -> float:
-        heard = [w * part for w, part in zip(weights, leads, strict=True) if w > 0]
-        return float(ndcg_at(1 + (reduce(np.add, heard) >= 0).sum(axis=1)).mean())
+        return _ndcg([w * part for w, part in zip(weights, leads, strict=True) if w > 0])
 
     weights, best = start.copy(), value(start)
     for _ in range(ROUNDS):
@@ -101,37 +165,58 @@ def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.fl
     return weights
 
 
-def blend_parts(models: "RunModels") -> dict[str, PositionScorer]:
-    """What may be blended, by name: each listens to something that the others do not hear."""
+def blend_parts(models: "RunModels", nearest: bool) -> dict[str, PositionScorer]:
+    """What may be blended, by name: each listens to something that the others do not hear.
+
+    Args:
+        models: The run.
+        nearest: Whether sequence models take unknown items for their neighbours.
+    """
+    fill = models.data.nearest.fill if nearest else as_they_are
+
+    def sequential(model: SequenceModel, batch: int = BATCH) -> PositionScorer:
+        return Remembering(SequenceScorer(model, models.window, batch, fill))
+
     linear = Remembering(models.linear.teaching)
     floor = score_floor(linear.scores(models.choices.histories))
     parts: dict[str, PositionScorer] = {
-        "teacher": Remembering(SequenceScorer(models.teacher, models.window, TEACHER_BATCH)),
-        "control": Remembering(SequenceScorer(models.control, models.window)),
+        "teacher": sequential(models.teacher, TEACHER_BATCH),
+        "control": sequential(models.control),
         "linear": linear,
         "log_linear": LogScores(linear, floor),
     }
     if "sasrec" in models.config.teachers.kinds:
-        parts["sasrec"] = Remembering(SequenceScorer(models.sasrec, models.window))
+        parts["sasrec"] = sequential(models.sasrec)
     return parts
 
 
-def blended(models: "RunModels") -> Blend:
-    """The parts that a run's settings name, with the weights of a stage."""
-    parts, asked = models.heard, models.asked.of_the_blend
+def heard(models: "RunModels", parts: Mapping[str, PositionScorer]) -> dict[str, PositionScorer]:
+    """The parts that `[teachers] kinds` names."""
+    names = part_names(models.config.teachers.kinds)
+    return {name: part for name, part in parts.items() if name in names}
+
+
+def blend_key(models: "RunModels") -> dict[str, Any]:
+    """What decides over the choice, besides the keys of the sequence models."""
+    names = sorted(part_names(models.config.teachers.kinds))
+    return {"parts": names, "blend": RECIPE, **linear_key(models.data)}
+
+
+def chosen(models: "RunModels") -> BlendChoice:
+    """The choice of the parts that a run's settings name: a stage."""
 
     def make(folder: Path) -> None:
-        asking = progress(parts.values(), label="blend", unit="part")
-        scores = [_scored(part, asked.histories) for part in asking]
-        weights = choose_weights(scores, asked.histories, asked.targets)
-        (folder / "weights.json").write_text(json.dumps(weights) + "\n", encoding="utf-8")
+        asked = models.asked.of_the_blend
+        parts = heard(models, blend_parts(models, nearest=False))
+        asking = progress(parts.items(), label="blend", unit="part")
+        scores = {name: _scored(part, asked.histories) for name, part in asking}
+        choice = choose_blend(scores, models.data.nearest, asked.histories, asked.targets)
+        (folder / "choice.json").write_text(json.dumps(asdict(choice)) + "\n", encoding="utf-8")
 
-    key = models.control_key(
-        "llm", "teacher", parts=[*parts], least=LEAST_SHARE, **linear_key(models.data)
-    )
+    key = models.control_key("llm", "teacher", **blend_key(models))
     folder = models.run.stage("blend", key, make)
-    weights = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
-    return Blend(tuple(parts.values()), tuple(weights))
+    found = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
+    return BlendChoice(tuple(found["weights"]), found["nearest"])
 
 
 def _scored(part: Scorer, histories: Sequence[History]) -> Floats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import History
 from pocketrec_distill.models.floors import interaction_counts
+from pocketrec_distill.models.nearest_known import NearestKnown
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,11 @@ class Dataset:
     def counts(self) -> NDArray[np.int64]:
         """Training events of each item, int64 (items,)."""
         return interaction_counts(self.train, self.items)
+
+    @cached_property
+    def nearest(self) -> NearestKnown:
+        """What stands for the items without a training event."""
+        return NearestKnown.of(self.texts, self.counts)
 
     @cached_property
     def fingerprint(self) -> str:

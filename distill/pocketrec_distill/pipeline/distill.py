@@ -156,14 +156,13 @@ def _export_teacher(models: RunModels, out: Path | None, say: Callable[[str], No
 def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
     """Every model on test and validation, and what the blend believes of validation queries."""
     data, window = models.data, models.window
-    parts = models.blend_parts
     beliefs = Beliefs(models.blend)
     scorers: dict[str, Scorer] = {
-        "teacher": parts["teacher"],
+        "teacher": models.blend_parts["teacher"],
         "blend": beliefs,
         "student_fp32": SequenceScorer(models.student, window),
         "shipped": EngineScorer(engine),
-        "control": parts["control"],
+        "control": SequenceScorer(models.control, window),
         "sasrec": SequenceScorer(models.sasrec, window),
         "ease": models.linear.ease,
         "itemitem": co_occurrence(data.train, data.items),
@@ -246,6 +245,7 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
             "cleaning": dict(data.account),
         },
         "blend": dict(zip(models.heard, models.blend.weights, strict=True)),
+        "nearest_known": models.blend_choice.nearest,
         "label_temperature": models.labelled.temperature,
         "parameters": _parameters(models),
         "seconds": models.run.seconds,

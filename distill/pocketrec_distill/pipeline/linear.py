@@ -5,14 +5,17 @@ has the first.
 """
 
 import functools
+import json
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.low_rank import LinearFactors, leading_factors, truncated
@@ -22,6 +25,9 @@ from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.progress import progress
 from pocketrec_distill.training.linear_start import LinearVectors
 from pocketrec_distill.training.synthetic import Neighbours
+
+if TYPE_CHECKING:
+    from pocketrec_distill.pipeline.models import RunModels
 
 REGULARIZATION = (10.0, 30.0, 100.0, 300.0, 1000.0)
 # Many users with long histories want more: the grid grows by this factor while its end is best.
@@ -267,3 +273,20 @@ class Linear:
         """Near items of every item, for synthetic histories."""
         model = self.teaching
         return Neighbours.from_weights(model.weights, model.dense, model.items)
+
+
+def linear_models(models: "RunModels") -> Linear:
+    """EASE, and the linear model with recency and text that teaches: a stage."""
+    tried = LinearModels(models.data)
+
+    def ndcg(scorer: Scorer) -> float:
+        return float(ndcg_of(scorer, models.asked.all_that_came).mean())
+
+    def make(folder: Path) -> None:
+        chosen = tried.choose(ndcg)
+        (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
+
+    folder = models.run.stage("linear", models.stage_key(**linear_key(models.data)), make)
+    chosen = json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
+    plain, best = (LinearChoice(**chosen[name]) for name in ("ease", "linear"))
+    return Linear(tried.model(plain), tried.model(best), best)

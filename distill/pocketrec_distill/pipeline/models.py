@@ -28,12 +28,18 @@ from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
 from pocketrec_distill.pipeline.asked import asked_of
-from pocketrec_distill.pipeline.blending import blend_parts, blended
+from pocketrec_distill.pipeline.blending import (
+    BlendChoice,
+    blend_key,
+    blend_parts,
+    chosen,
+    heard,
+)
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.labelling import Labelled, labelled
-from pocketrec_distill.pipeline.linear import Linear, LinearChoice, LinearModels, linear_key
+from pocketrec_distill.pipeline.linear import Linear, LinearModels, linear_models
 from pocketrec_distill.pipeline.pretraining import base_llm
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
@@ -51,7 +57,6 @@ from pocketrec_distill.placement import CPU, placed_on
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
 from pocketrec_distill.spread import spread_over
-from pocketrec_distill.teachers.settings import part_names
 from pocketrec_distill.training import TrainSettings
 from pocketrec_distill.training.linear_start import Choices, start_as_linear
 from pocketrec_distill.training.loop import Epoch, fit
@@ -300,35 +305,27 @@ class RunModels:
     @functools.cached_property
     def linear(self) -> Linear:
         """EASE, and the linear model with recency and text that teaches."""
-        models = LinearModels(self.data)
+        return linear_models(self)
 
-        def ndcg(scorer: Scorer) -> float:
-            return float(ndcg_of(scorer, self.asked.all_that_came).mean())
-
-        def make(folder: Path) -> None:
-            chosen = models.choose(ndcg)
-            (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
-
-        folder = self.run.stage("linear", self.stage_key(**linear_key(self.data)), make)
-        chosen = json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
-        plain, best = (LinearChoice(**chosen[name]) for name in ("ease", "linear"))
-        return Linear(models.model(plain), models.model(best), best)
+    @functools.cached_property
+    def blend_choice(self) -> BlendChoice:
+        """What ranks best on validation."""
+        return chosen(self)
 
     @functools.cached_property
     def blend_parts(self) -> dict[str, PositionScorer]:
         """What may be blended, by name."""
-        return blend_parts(self)
+        return blend_parts(self, self.blend_choice.nearest)
 
     @property
     def heard(self) -> dict[str, PositionScorer]:
         """The parts that `[teachers] kinds` names."""
-        names = part_names(self.config.teachers.kinds)
-        return {name: part for name, part in self.blend_parts.items() if name in names}
+        return heard(self, self.blend_parts)
 
     @functools.cached_property
     def blend(self) -> Blend:
         """The full-catalogue teachers, weighted by what ranks best on validation."""
-        return blended(self)
+        return Blend(tuple(self.heard.values()), self.blend_choice.weights)
 
     @functools.cached_property
     def refined(self) -> PositionScorer:
@@ -338,8 +335,7 @@ class RunModels:
     @functools.cached_property
     def teaching_key(self) -> dict[str, Any]:
         """Key of what depends on the teachers of the settings."""
-        more = {"parts": [*self.heard], "synthetic": RECIPE, **teachers_key(self)}
-        more |= linear_key(self.data)
+        more = {**blend_key(self), "synthetic": RECIPE, **teachers_key(self)}
         return self.control_key("llm", "teacher", **more)
 
     @functools.cached_property

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.base import PositionScorer
-from pocketrec_distill.models.blend import Blend
+from pocketrec_distill.pipeline.blending import BlendChoice
 from pocketrec_distill.pipeline.linear import Linear, LinearModels
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
@@ -69,9 +69,9 @@ class Refitted(RunModels):
         return replace(measured, teaching=LinearModels(self.data).model(measured.choice))
 
     @functools.cached_property
-    def blend(self) -> Blend:
-        """The parts with the weights that they had."""
-        return Blend(tuple(self.heard.values()), self.measured.blend.weights)
+    def blend_choice(self) -> BlendChoice:
+        """That of the measured run."""
+        return self.measured.blend_choice
 
     @functools.cached_property
     def refined(self) -> PositionScorer:

@@ -1,14 +1,15 @@
 """From the models of a run to a teacher folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pocketrec_distill.llm.base import decoder_blocks
-from pocketrec_distill.models.base import PositionScorer, Scorer
+from pocketrec_distill.models.base import PositionScorer, Scorer, as_they_are
 from pocketrec_distill.models.blend import LogScores, heard_places
 from pocketrec_distill.models.llama import ROPE_THETA
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
@@ -100,28 +101,33 @@ def served_refiners(scorer: PositionScorer) -> list[tuple[Refiner, Classifier | 
 
 
 def _towers(models: RunModels, names: tuple[str, ...]) -> dict[str, TowerPart]:
-    towers = {}
+    """The towers of the blend, with the item vectors that it reads."""
+    towers, fill = {}, models.data.nearest.fill if models.blend_choice.nearest else as_they_are
     if "teacher" in names:
         teacher = models.teacher
         depth = len(decoder_blocks(teacher.llm))
-        towers["teacher"] = tower_part(prune_teacher(teacher, models.features, first=depth, last=0))
+        whole = prune_teacher(teacher, models.features, first=depth, last=0)
+        towers["teacher"] = tower_part(whole, fill)
     if "control" in names:
-        towers["control"] = tower_part(models.control)
+        towers["control"] = tower_part(models.control, fill)
     if "sasrec" in names:
-        towers["sasrec"] = sasrec_part(models.sasrec)
+        towers["sasrec"] = sasrec_part(models.sasrec, fill)
     return towers
 
 
+Fill = Callable[[Tensor], Tensor]
+
+
 @torch.inference_mode()
-def tower_part(model: Student | LlmStudent) -> TowerPart:
-    """A trained tower with its item vectors, as a part of a teacher folder."""
+def tower_part(model: Student | LlmStudent, fill: Fill = as_they_are) -> TowerPart:
+    """A trained tower with its item vectors, filled, as a part of a teacher folder."""
     kept = ("blocks.", "norm.", "enter.", "leave.", "skip_gain")
     tensors = {
         name: value.detach().float().cpu().contiguous()
         for name, value in model.state_dict().items()
         if name.startswith(kept)
     }
-    wide, table = isinstance(model, LlmStudent), model.eval().item_vectors()
+    wide, table = isinstance(model, LlmStudent), fill(model.eval().item_vectors())
     return TowerPart(
         width=model.width,
         shape=model.shape,
@@ -132,13 +138,14 @@ def tower_part(model: Student | LlmStudent) -> TowerPart:
     )
 
 
-def sasrec_part(model: SasRec) -> TowerPart:
-    """A trained SASRec as a part of a teacher folder."""
+@torch.inference_mode()
+def sasrec_part(model: SasRec, fill: Fill = as_they_are) -> TowerPart:
+    """A trained SASRec with its item vectors, filled, as a part of a teacher folder."""
     tensors = {
         name: value.detach().float().cpu().contiguous()
         for name, value in model.state_dict().items()
     }
-    tensors["items"] = tensors.pop("ids")
+    tensors["items"] = fill(tensors.pop("ids"))
     width, shape = model.ids.shape[1], model.shape
     return TowerPart(width, shape, False, ROPE_THETA, model.norm.eps, tensors, "sasrec")
 

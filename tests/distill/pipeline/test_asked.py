@@ -12,7 +12,7 @@ from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Floats, History, SequenceModel
 from pocketrec_distill.models.sasrec import SasRec
-from pocketrec_distill.pipeline import asked
+from pocketrec_distill.pipeline import asked, blending
 from pocketrec_distill.pipeline import models as pipeline
 from pocketrec_distill.pipeline.asked import MAX_ASKED, asked_of, readable
 from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
@@ -168,18 +168,22 @@ class Pointing:
         raise NotImplementedError
 
 
-def test_the_blend_is_weighted_by_all_that_came(tmp_path: Path) -> None:
+def test_the_blend_is_weighted_by_all_that_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What foretells the strange item, and much that never comes, yields to what foretells nine."""
     models = models_of(recent(), tmp_path)
     queries = models.choices
     halves = [np.arange(15) + items[0] // 15 * 15 for items in queries.following]
     strange = Pointing(queries.histories, halves)
     usual = Pointing(queries.histories, [items[1:] for items in queries.following])
-    vars(models)["blend_parts"] = {"teacher": strange, "linear": usual}
+    for module in (blending, pipeline):
+        monkeypatch.setattr(
+            module, "blend_parts", lambda *_, **__: {"teacher": strange, "linear": usual}
+        )
     weights = dict(zip(models.heard, models.blend.weights, strict=True))
     assert weights["linear"] > weights["teacher"]
     assert usual.read == len(queries), "a history that is asked about ten times is read once"
     by_one = models_of(replace(recent(), validation=replace(queries, following=())), tmp_path / "1")
-    vars(by_one)["blend_parts"] = {"teacher": strange, "linear": usual}
     weights = dict(zip(by_one.heard, by_one.blend.weights, strict=True))
     assert weights["teacher"] > weights["linear"]

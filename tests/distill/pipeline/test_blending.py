@@ -6,7 +6,8 @@ import pytest
 from pocketrec_distill.evaluation.metrics import ndcg_at, rank_of_target
 from pocketrec_distill.models.base import Floats
 from pocketrec_distill.models.blend import fit_weights
-from pocketrec_distill.pipeline.blending import LEAST_SHARE, choose_weights
+from pocketrec_distill.models.nearest_known import NearestKnown
+from pocketrec_distill.pipeline.blending import LEAST_SHARE, choose_blend, choose_weights
 
 ITEMS, QUERIES = 60, 2000
 
@@ -96,3 +97,54 @@ def test_the_history_is_no_rival() -> None:
     histories = [np.array([0], np.int32)] * 2
     weights = choose_weights([good, bad], histories, np.array([1, 2]))
     assert weights[0] > weights[1]
+
+
+def with_unknown(telling: bool) -> tuple[dict[str, Floats], NearestKnown, np.ndarray]:
+    """A linear model that is weak, a control that is strong, and holds the unknown items down.
+
+    Items come in pairs of one name, the second of each unknown; it is chosen as often as the first
+    where the texts tell who likes what, else never.
+    """
+    rng = np.random.default_rng(1)
+    topic = rng.integers(1, ITEMS // 2, QUERIES)
+    targets = 2 * topic + (rng.random(QUERIES) < 0.5 if telling else 0)
+    rows = np.arange(QUERIES)
+    linear, control = rng.normal(0, 1, (2, QUERIES, ITEMS)).astype(np.float32)
+    linear[rows, targets] += 1
+    control[rows, 2 * topic] += 3
+    control[:, 1::2] = -6
+    names = [f"name{item // 2 if telling else item % 2}" for item in range(ITEMS)]
+    nearest = NearestKnown.of(names, np.tile([1, 0], ITEMS // 2))
+    return {"control": control, "linear": linear}, nearest, targets
+
+
+def test_unknown_items_are_taken_for_their_neighbours_where_that_ranks_better() -> None:
+    scores, nearest, targets = with_unknown(telling=True)
+    histories = [np.array([0], np.int32)] * QUERIES
+    before = {name: part.copy() for name, part in scores.items()}
+    choice = choose_blend(scores, nearest, histories, targets)
+    assert choice.nearest
+    assert np.array_equal(scores["linear"], before["linear"])
+    assert np.array_equal(scores["control"], nearest.fill_scores(before["control"]))
+    # The weights are of what will be heard.
+    assert choice.weights == choose_weights([*scores.values()], histories, targets)
+    plain = choose_weights([*before.values()], histories, targets)
+    found = ndcg(mixed(choice.weights, [*scores.values()]), histories, targets)
+    assert found > ndcg(mixed(plain, [*before.values()]), histories, targets) + 0.1
+
+
+def test_unknown_items_stay_down_where_texts_tell_nothing() -> None:
+    scores, nearest, targets = with_unknown(telling=False)
+    histories = [np.array([0], np.int32)] * QUERIES
+    before = {name: part.copy() for name, part in scores.items()}
+    choice = choose_blend(scores, nearest, histories, targets)
+    assert not choice.nearest
+    assert all(np.array_equal(scores[name], before[name]) for name in scores)
+    assert choice.weights == choose_weights([*before.values()], histories, targets)
+
+
+def test_linear_parts_are_never_filled() -> None:
+    scores, nearest, targets = with_unknown(telling=True)
+    asked = {"linear": scores["control"]}
+    choice = choose_blend(asked, nearest, [np.array([0], np.int32)] * QUERIES, targets)
+    assert not choice.nearest

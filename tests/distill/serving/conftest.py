@@ -12,6 +12,7 @@ from pocketrec_distill.models.blend import Blend, LogScores
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.models.nearest_known import NearestKnown
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.serving import TeacherContents, WeightedPart, write_teacher
@@ -28,6 +29,8 @@ ITEMS, WINDOW, FLOOR = 5, 4, 0.25
 TEXTS = ("red ant", "blue bee", "cat", "red dog", "elk")
 SAYS = {"classifier": Say(0.75, 2.0), "yes_no": Say(1.0, 1.5)}
 CANDIDATES = 3
+# Item 3 was never chosen, and is taken for the red ant.
+NEAREST = NearestKnown.of(TEXTS, np.array([4, 2, 1, 0, 1]))
 WEIGHTS = {"teacher": 0.5, "control": 1.5, "sasrec": 0.6, "linear": 2.0, "log_linear": 0.75}
 
 
@@ -67,9 +70,7 @@ def linear() -> ItemItem:
 def blend(towers: dict[str, Tower], linear: ItemItem) -> Blend:
     """The pipeline's own blend of the same parts."""
     parts = (
-        SequenceScorer(towers["teacher"], WINDOW),
-        SequenceScorer(towers["control"], WINDOW),
-        SequenceScorer(towers["sasrec"], WINDOW),
+        *(SequenceScorer(tower, WINDOW, fill=NEAREST.fill) for tower in towers.values()),
         linear,
         LogScores(linear, FLOOR),
     )
@@ -80,7 +81,9 @@ def blend(towers: dict[str, Tower], linear: ItemItem) -> Blend:
 def contents(towers: dict[str, Tower], linear: ItemItem, blend: Blend) -> TeacherContents:
     """What a teacher folder of that blend holds."""
     parts = {
-        name: sasrec_part(tower) if isinstance(tower, SasRec) else tower_part(tower)
+        name: sasrec_part(tower, NEAREST.fill)
+        if isinstance(tower, SasRec)
+        else tower_part(tower, NEAREST.fill)
         for name, tower in towers.items()
     }
     history = (3, 1, 0)
