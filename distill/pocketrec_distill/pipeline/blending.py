@@ -7,6 +7,7 @@ for their neighbours by text: some texts tell what an item is, others hardly mor
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
@@ -46,9 +47,10 @@ LEAST_GAIN = 2e-4
 # A part that moves scores by less than this share of what all move is not worth its answers.
 LEAST_SHARE = 0.01
 # Makes the stages anew that a blend decides over.
-RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS}
+RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS, "thrift": "one standard error"}
 # Parts that score with item vectors, learned from sequences.
-SEQUENTIAL = {"teacher", "control", "sasrec"}
+LLM = "teacher"
+SEQUENTIAL = {LLM, "control", "sasrec"}
 
 
 def choose_weights(
@@ -101,7 +103,8 @@ def choose_blend(
 ) -> BlendChoice:
     """Weights of the parts, and whether the vectors of unknown items are filled.
 
-    They are where, at the weights found without, that ranks better by more than noise.
+    They are where, at the weights found without, that ranks better by more than noise. The LLM is
+    heard where it ranks better by a standard error.
 
     Args:
         scores: float32 (queries, items) of each part by name; filled where that is chosen.
@@ -110,28 +113,69 @@ def choose_blend(
         targets: What came next, (queries,).
     """
     weights = choose_weights([*scores.values()], histories, targets)
-    told = {name: w for name, w in zip(scores, weights, strict=True) if w and name in SEQUENTIAL}
-    if not (len(nearest.unknown) and told):
-        return BlendChoice(weights, nearest=False)
-    of_sequences = reduce(np.add, (np.float32(w) * scores[name] for name, w in told.items()))
-    others = np.zeros_like(of_sequences)
+    fills = len(nearest.unknown) > 0 and _fills(weights, scores, nearest, histories, targets)
+    if fills:
+        for name in SEQUENTIAL & scores.keys():
+            scores[name] = nearest.fill_scores(scores[name])
+        weights = choose_weights([*scores.values()], histories, targets)
+    return BlendChoice(_thrifty(weights, scores, histories, targets), fills)
+
+
+def _fills(
+    weights: Sequence[float],
+    scores: Mapping[str, Floats],
+    nearest: NearestKnown,
+    histories: Sequence[History],
+    targets: NDArray[np.integer],
+) -> bool:
+    """Whether the blend ranks better with unknown items filled, at these weights."""
+    sequences, others = np.zeros((2, *next(iter(scores.values())).shape), dtype=np.float32)
     for name, weight in zip(scores, weights, strict=True):
-        if name not in told:
-            others += np.float32(weight) * scores[name]
+        (sequences if name in SEQUENTIAL else others)[:] += np.float32(weight) * scores[name]
     plain, filled = (
-        _ndcg([_leads(others + part, histories, targets)])
-        for part in (of_sequences, nearest.fill_scores(of_sequences))
+        _gains([_leads(others + part, histories, targets)]).mean()
+        for part in (sequences, nearest.fill_scores(sequences))
     )
-    if filled <= plain + LEAST_GAIN:
-        return BlendChoice(weights, nearest=False)
-    for name in SEQUENTIAL & scores.keys():
-        scores[name] = nearest.fill_scores(scores[name])
-    return BlendChoice(choose_weights([*scores.values()], histories, targets), nearest=True)
+    return bool(filled > plain + LEAST_GAIN)
 
 
-def _ndcg(leads: Sequence[Floats]) -> float:
-    """NDCG@10 of the sum of parts, given how far each item is above the target."""
-    return float(ndcg_at(1 + (reduce(np.add, leads) >= 0).sum(axis=1)).mean())
+def _thrifty(
+    weights: tuple[float, ...],
+    scores: Mapping[str, Floats],
+    histories: Sequence[History],
+    targets: NDArray[np.integer],
+) -> tuple[float, ...]:
+    """The weights without the LLM, unless that ranks worse by a standard error.
+
+    It answers a hundred times as slowly as all others together, for every label and on a server.
+    """
+    names = [name for name, weight in zip(scores, weights, strict=True) if weight]
+    if LLM not in names:
+        return weights
+    names.remove(LLM)
+    left = choose_weights([scores[name] for name in names], histories, targets)
+    without = {name: weight for name, weight in zip(names, left, strict=True) if weight}
+    if not without:
+        return weights
+    heard = {name: weight for name, weight in zip(scores, weights, strict=True) if weight}
+    gained, lost = (
+        _gains([_leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
+    )
+    gain = gained - lost
+    if gain.mean() > gain.std() / math.sqrt(len(gain)):
+        return weights
+    return tuple(without.get(name, 0.0) for name in scores)
+
+
+def _mixed(weights: Mapping[str, float], scores: Mapping[str, Floats]) -> Floats:
+    """The weighted sum of the parts that are named, float32 (queries, items)."""
+    mixed: Floats = reduce(np.add, (np.float32(w) * scores[name] for name, w in weights.items()))
+    return mixed
+
+
+def _gains(leads: Sequence[Floats]) -> NDArray[np.float64]:
+    """NDCG@10 of each query by the sum of parts, given how far each item is above the target."""
+    return ndcg_at(1 + (reduce(np.add, leads) >= 0).sum(axis=1))
 
 
 def _leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.integer]) -> Floats:
@@ -147,7 +191,8 @@ def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.fl
     """Coordinate search on NDCG@10: the best factor of each weight in turn."""
 
     def value(weights: NDArray[np.float32]) -> float:
-        return _ndcg([w * part for w, part in zip(weights, leads, strict=True) if w > 0])
+        heard = [w * part for w, part in zip(weights, leads, strict=True) if w > 0]
+        return float(_gains(heard).mean())
 
     weights, best = start.copy(), value(start)
     for _ in range(ROUNDS):

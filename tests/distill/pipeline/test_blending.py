@@ -148,3 +148,35 @@ def test_linear_parts_are_never_filled() -> None:
     asked = {"linear": scores["control"]}
     choice = choose_blend(asked, nearest, [np.array([0], np.int32)] * QUERIES, targets)
     assert not choice.nearest
+
+
+def test_the_llm_is_heard_where_it_ranks_better_by_a_standard_error() -> None:
+    """It is told nothing, a little and much of 400 queries, beside a control that knows some."""
+    rng = np.random.default_rng(5)
+    few, rows = 400, np.arange(400)
+    targets, histories = rng.integers(1, ITEMS, few), [np.array([0], np.int32)] * few
+    noise, control, linear = rng.normal(0, 1, (3, few, ITEMS)).astype(np.float32)
+    linear[rows, targets] += 1
+    control[rows, targets] += 1
+    nearest = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
+    heard = []
+    for told in (0.0, 0.15, 2.0):
+        llm = noise.copy()
+        llm[rows, targets] += told
+        scores = {"teacher": llm, "control": control, "linear": linear}
+        found = choose_blend(scores, nearest, histories, targets).weights
+        heard.append((choose_weights([*scores.values()], histories, targets)[0] > 0, found[0] > 0))
+        if not found[0]:
+            # What is left is weighed anew.
+            assert found[1:] == choose_weights([control, linear], histories, targets)
+    assert heard == [(True, False), (True, True), (True, True)]
+
+
+@pytest.mark.parametrize("others", [{}, {"linear": np.zeros((50, ITEMS), np.float32)}])
+def test_an_llm_is_heard_where_no_other_has_an_opinion(others: dict[str, Floats]) -> None:
+    rng = np.random.default_rng(6)
+    targets = rng.integers(1, ITEMS, 50)
+    nearest = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
+    scores = {"teacher": rng.normal(0, 1, (50, ITEMS)).astype(np.float32), **others}
+    histories = [np.array([0], np.int32)] * 50
+    assert choose_blend(scores, nearest, histories, targets).weights[0] > 0
