@@ -147,17 +147,16 @@ def _thrifty(
 ) -> tuple[float, ...]:
     """The weights without the LLM, unless that ranks worse by a standard error.
 
-    It answers a hundred times as slowly as all others together, for every label and on a server.
+    Where it is heard, most of what labels and the answers of a server cost is its reading.
     """
-    names = [name for name, weight in zip(scores, weights, strict=True) if weight]
-    if LLM not in names:
+    heard = {name: weight for name, weight in zip(scores, weights, strict=True) if weight}
+    if LLM not in heard:
         return weights
-    names.remove(LLM)
+    names = [name for name in heard if name != LLM]
     left = choose_weights([scores[name] for name in names], histories, targets)
     without = {name: weight for name, weight in zip(names, left, strict=True) if weight}
     if not without:
         return weights
-    heard = {name: weight for name, weight in zip(scores, weights, strict=True) if weight}
     gained, lost = (
         _gains([_leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
     )
