@@ -46,8 +46,10 @@ ROUNDS = 4
 LEAST_GAIN = 2e-4
 # A part that moves scores by less than this share of what all move is not worth its answers.
 LEAST_SHARE = 0.01
+# Standard errors within which a gain may be chance, 95 times of 100.
+DOUBT = 1.96
 # Makes the stages anew that a blend decides over.
-RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS, "thrift": "one standard error"}
+RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS, "thrift": DOUBT}
 # Parts that score with item vectors, learned from sequences.
 LLM = "teacher"
 SEQUENTIAL = {LLM, "control", "sasrec"}
@@ -104,7 +106,7 @@ def choose_blend(
     """Weights of the parts, and whether the vectors of unknown items are filled.
 
     They are where, at the weights found without, that ranks better by more than noise. The LLM is
-    heard where it ranks better by a standard error.
+    heard where the 95% interval of what it brings is above 0.
 
     Args:
         scores: float32 (queries, items) of each part by name; filled where that is chosen.
@@ -145,7 +147,7 @@ def _thrifty(
     histories: Sequence[History],
     targets: NDArray[np.integer],
 ) -> tuple[float, ...]:
-    """The weights without the LLM, unless that ranks worse by a standard error.
+    """The weights without the LLM, unless that ranks worse beyond doubt.
 
     Where it is heard, most of what labels and the answers of a server cost is its reading.
     """
@@ -161,7 +163,7 @@ def _thrifty(
         _gains([_leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
     )
     gain = gained - lost
-    if gain.mean() > gain.std() / math.sqrt(len(gain)):
+    if gain.mean() > DOUBT * gain.std() / math.sqrt(len(gain)):
         return weights
     return tuple(without.get(name, 0.0) for name in scores)
 
