@@ -9,8 +9,13 @@ import numpy as np
 from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import History
+from pocketrec_distill.models.nearest_known import NearestKnown
+from pocketrec_distill.pipeline.blending import BlendChoice
+from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.serving import ServedTeacher, ServingSettings, open_teacher, read_teacher
+from pocketrec_distill.serving.export import export_teacher
 
 from .conftest import FinishedRun, Workplace
 
@@ -45,3 +50,30 @@ def test_the_served_teacher_ranks_as_the_run_said(finished: FinishedRun, tmp_pat
     assert {part.name: part.weight for part in contents.parts} == heard
     # What is not heard costs the server nothing.
     assert set(contents.towers) == {"teacher", "control", "sasrec"} & set(heard)
+
+
+def test_all_parts_are_served_with_unknown_items_filled(
+    finished: FinishedRun, tmp_path: Path
+) -> None:
+    """Whatever validation chose: every part is heard here, and three items are unknown."""
+    place, out = finished.place, tmp_path / "teacher"
+    config = load_config(place.config)
+    data = prepare(place.interactions, place.items, config, lambda _line: None)
+    counts = data.counts.copy()
+    counts[[0, 11, 22]] = 0
+    vars(data)["nearest"] = NearestKnown.of(data.texts, counts)
+    lines: list[str] = []
+    models = RunModels(data, config, RunDirectory(place.run_dir, lines.append))
+    vars(models)["blend_choice"] = BlendChoice((1.0, 0.5, 0.25, 2.0, 0.75), nearest=True)
+    export_teacher(models, out)
+    assert lines
+    assert all("kept" in line for line in lines)
+    contents, _ = read_teacher(out)
+    assert set(contents.towers) == {"teacher", "control", "sasrec"}
+    served = Served(open_teacher(out, ServingSettings(precision="fp32")))
+    histories = [*data.test.histories[:20], np.array([0, 11, 22], np.int32)]
+    scores = served.scores(histories)
+    np.testing.assert_allclose(scores, models.blend.scores(histories), rtol=1e-3, atol=1e-3)
+    vars(models)["blend_choice"] = BlendChoice((1.0, 0.5, 0.25, 2.0, 0.75), nearest=False)
+    del vars(models)["blend_parts"], vars(models)["blend"]
+    assert not np.allclose(scores, models.blend.scores(histories), rtol=1e-3, atol=1e-3)
