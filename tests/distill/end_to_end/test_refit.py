@@ -11,6 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pocketrec_distill.config import load_config
+from pocketrec_distill.pipeline.blending import BlendChoice
+from pocketrec_distill.pipeline.models import RunModels
+from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_distill.pipeline.refit import Refitted
+from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.serving import read_teacher
 from pocketrec_runtime import Engine, read_bundle
 
@@ -101,6 +107,16 @@ def test_passes_are_those_that_were_kept(
         measured, whole = sorted(curves, key=lambda curve: -max(row["ndcg"] for row in curve))
         assert len(whole) == next(row["epoch"] for row in measured if row["kept"])
         assert whole[-1]["kept"]
+
+
+def test_the_blend_is_that_of_the_measured_run(workplace: Workplace) -> None:
+    """Nothing is made for it: it is not chosen once more."""
+    config = load_config(workplace.config)
+    config = replace(config, run=replace(config.run, refit=True))
+    data = prepare(workplace.interactions, workplace.items, config, lambda _line: None)
+    measured = RunModels(data, config, RunDirectory(workplace.run_dir, lambda _line: None))
+    vars(measured)["blend_choice"] = BlendChoice((0.0, 1.0, 0.5, 2.0, 0.0), nearest=True)
+    assert Refitted(measured).blend_choice == measured.blend_choice
 
 
 def test_every_event_is_counted(refit: tuple[Workplace, dict[str, Any], str]) -> None:
