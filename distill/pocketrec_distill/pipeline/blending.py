@@ -154,7 +154,8 @@ def _thrifty(
     heard = {name: weight for name, weight in zip(scores, weights, strict=True) if weight}
     if LLM not in heard:
         return weights
-    names = [name for name in heard if name != LLM]
+    # Also what said nothing beside the LLM, which may have said the same.
+    names = [name for name in scores if name != LLM]
     left = choose_weights([scores[name] for name in names], histories, targets)
     without = {name: weight for name, weight in zip(names, left, strict=True) if weight}
     if not without:

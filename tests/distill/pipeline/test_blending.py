@@ -172,6 +172,22 @@ def test_the_llm_is_heard_where_it_ranks_better_beyond_doubt() -> None:
     assert heard == [(True, False), (True, True), (True, True)]
 
 
+def test_what_the_llm_said_too_is_heard_once_it_is_not() -> None:
+    """The control says what the LLM does, a little less clearly; beside it, it has no weight."""
+    rng = np.random.default_rng(8)
+    few, rows = 400, np.arange(400)
+    targets, histories = rng.integers(1, ITEMS, few), [np.array([0], np.int32)] * few
+    llm, linear, blur = rng.normal(0, 1, (3, few, ITEMS)).astype(np.float32)
+    llm[rows, targets] += 2
+    linear[rows, targets] += 1
+    scores = {"teacher": llm, "control": llm + np.float32(0.02) * blur, "linear": linear}
+    nearest = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
+    assert choose_weights([*scores.values()], histories, targets)[1] == 0
+    weights = choose_blend(scores, nearest, histories, targets).weights
+    assert weights == (0.0, *choose_weights([scores["control"], linear], histories, targets))
+    assert weights[1] > 0
+
+
 @pytest.mark.parametrize("others", [{}, {"linear": np.zeros((50, ITEMS), np.float32)}])
 def test_an_llm_is_heard_where_no_other_has_an_opinion(others: dict[str, Floats]) -> None:
     rng = np.random.default_rng(6)
