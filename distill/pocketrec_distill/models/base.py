@@ -172,6 +172,10 @@ def pad(histories: Sequence[History]) -> Tensor:
     return torch.from_numpy(rows)
 
 
+Fill = Callable[[Tensor], Tensor]
+"""Item vectors (items, width) before they are read and ranked -> those that are."""
+
+
 def as_they_are(vectors: Tensor) -> Tensor:
     """The item vectors of a model, unchanged."""
     return vectors
@@ -192,7 +196,7 @@ class SequenceScorer:
         model: SequenceModel,
         window: int,
         batch: int = BATCH,
-        fill: Callable[[Tensor], Tensor] = as_they_are,
+        fill: Fill = as_they_are,
     ) -> None:
         self.model, self.window, self.batch, self.fill = model, window, batch, fill
         self._kept_table: Tensor | None = None

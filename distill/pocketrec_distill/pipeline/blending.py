@@ -7,7 +7,6 @@ for their neighbours by text: some texts tell what an item is, others hardly mor
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
@@ -17,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_distill.evaluation.bootstrap import paired_difference
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.models.base import (
     BATCH,
+    Fill,
     Floats,
     History,
     PositionScorer,
@@ -31,6 +32,7 @@ from pocketrec_distill.models.base import (
 )
 from pocketrec_distill.models.blend import LogScores, fit_weights, score_floor
 from pocketrec_distill.models.nearest_known import NEIGHBOURS, NearestKnown
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.linear import linear_key
 from pocketrec_distill.pipeline.teachers import TEACHER_BATCH
 from pocketrec_distill.progress import progress
@@ -46,10 +48,8 @@ ROUNDS = 4
 LEAST_GAIN = 2e-4
 # A part that moves scores by less than this share of what all move is not worth its answers.
 LEAST_SHARE = 0.01
-# Standard errors within which a gain may be chance, 95 times of 100.
-DOUBT = 1.96
 # Makes the stages anew that a blend decides over.
-RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS, "thrift": DOUBT}
+RECIPE = {"least": LEAST_SHARE, "nearest known": NEIGHBOURS, "thrift": "95% interval"}
 # Parts that score with item vectors, learned from sequences.
 LLM = "teacher"
 SEQUENTIAL = {LLM, "control", "sasrec"}
@@ -95,6 +95,10 @@ class BlendChoice:
 
     weights: tuple[float, ...]
     nearest: bool
+
+    def fill(self, data: Dataset) -> Fill:
+        """What the item vectors of sequence models become as parts of the blend."""
+        return data.nearest.fill if self.nearest else as_they_are
 
 
 def choose_blend(
@@ -163,8 +167,7 @@ def _thrifty(
     gained, lost = (
         _gains([_leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
     )
-    gain = gained - lost
-    if gain.mean() > DOUBT * gain.std() / math.sqrt(len(gain)):
+    if paired_difference(gained, lost).low > 0:
         return weights
     return tuple(without.get(name, 0.0) for name in scores)
 
@@ -212,14 +215,13 @@ def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.fl
     return weights
 
 
-def blend_parts(models: "RunModels", nearest: bool) -> dict[str, PositionScorer]:
+def blend_parts(models: "RunModels", fill: Fill) -> dict[str, PositionScorer]:
     """What may be blended, by name: each listens to something that the others do not hear.
 
     Args:
         models: The run.
-        nearest: Whether sequence models take unknown items for their neighbours.
+        fill: What the item vectors of sequence models become.
     """
-    fill = models.data.nearest.fill if nearest else as_they_are
 
     def sequential(model: SequenceModel, batch: int = BATCH) -> PositionScorer:
         return Remembering(SequenceScorer(model, models.window, batch, fill))
@@ -254,7 +256,7 @@ def chosen(models: "RunModels") -> BlendChoice:
 
     def make(folder: Path) -> None:
         asked = models.asked.of_the_blend
-        parts = heard(models, blend_parts(models, nearest=False))
+        parts = heard(models, blend_parts(models, as_they_are))
         asking = progress(parts.items(), label="blend", unit="part")
         scores = {name: _scored(part, asked.histories) for name, part in asking}
         choice = choose_blend(scores, models.data.nearest, asked.histories, asked.targets)

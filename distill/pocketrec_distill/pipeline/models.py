@@ -315,7 +315,7 @@ class RunModels:
     @functools.cached_property
     def blend_parts(self) -> dict[str, PositionScorer]:
         """What may be blended, by name."""
-        return blend_parts(self, self.blend_choice.nearest)
+        return blend_parts(self, self.blend_choice.fill(self.data))
 
     @property
     def heard(self) -> dict[str, PositionScorer]:

@@ -1,15 +1,14 @@
 """From the models of a run to a teacher folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pocketrec_distill.llm.base import decoder_blocks
-from pocketrec_distill.models.base import PositionScorer, Scorer, as_they_are
+from pocketrec_distill.models.base import Fill, PositionScorer, Scorer, as_they_are
 from pocketrec_distill.models.blend import LogScores, heard_places
 from pocketrec_distill.models.llama import ROPE_THETA
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
@@ -102,7 +101,7 @@ def served_refiners(scorer: PositionScorer) -> list[tuple[Refiner, Classifier | 
 
 def _towers(models: RunModels, names: tuple[str, ...]) -> dict[str, TowerPart]:
     """The towers of the blend, with the item vectors that it reads."""
-    towers, fill = {}, models.data.nearest.fill if models.blend_choice.nearest else as_they_are
+    towers, fill = {}, models.blend_choice.fill(models.data)
     if "teacher" in names:
         teacher = models.teacher
         depth = len(decoder_blocks(teacher.llm))
@@ -113,9 +112,6 @@ def _towers(models: RunModels, names: tuple[str, ...]) -> dict[str, TowerPart]:
     if "sasrec" in names:
         towers["sasrec"] = sasrec_part(models.sasrec, fill)
     return towers
-
-
-Fill = Callable[[Tensor], Tensor]
 
 
 @torch.inference_mode()

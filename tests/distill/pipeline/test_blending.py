@@ -150,41 +150,49 @@ def test_linear_parts_are_never_filled() -> None:
     assert not choice.nearest
 
 
+FEW = 400
+ALL_KNOWN = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
+HISTORIES = [np.array([0], np.int32)] * FEW
+
+
+def few_queries(seed: int) -> tuple[list[Floats], np.ndarray]:
+    """Three parts for FEW queries, noise all of them, and the targets."""
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(1, ITEMS, FEW)
+    return list(rng.normal(0, 1, (3, FEW, ITEMS)).astype(np.float32)), targets
+
+
+def told(part: Floats, targets: np.ndarray, much: float) -> Floats:
+    """The part, its target so much higher in each query."""
+    found = part.copy()
+    found[np.arange(FEW), targets] += much
+    return found
+
+
 def test_the_llm_is_heard_where_it_ranks_better_beyond_doubt() -> None:
-    """It is told nothing, a little and much of 400 queries, beside a control that knows some."""
-    rng = np.random.default_rng(5)
-    few, rows = 400, np.arange(400)
-    targets, histories = rng.integers(1, ITEMS, few), [np.array([0], np.int32)] * few
-    noise, control, linear = rng.normal(0, 1, (3, few, ITEMS)).astype(np.float32)
-    linear[rows, targets] += 1
-    control[rows, targets] += 1
-    nearest = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
+    """It is told nothing, a little and much, beside a control that knows some."""
+    (noise, *others), targets = few_queries(5)
+    control, linear = (told(part, targets, 1.0) for part in others)
     heard = []
-    for told in (0.0, 0.3, 2.0):
-        llm = noise.copy()
-        llm[rows, targets] += told
+    for much in (0.0, 0.3, 2.0):
+        llm = told(noise, targets, much)
         scores = {"teacher": llm, "control": control, "linear": linear}
-        found = choose_blend(scores, nearest, histories, targets).weights
-        heard.append((choose_weights([*scores.values()], histories, targets)[0] > 0, found[0] > 0))
+        found = choose_blend(scores, ALL_KNOWN, HISTORIES, targets).weights
+        heard.append((choose_weights([*scores.values()], HISTORIES, targets)[0] > 0, found[0] > 0))
         if not found[0]:
             # What is left is weighed anew.
-            assert found[1:] == choose_weights([control, linear], histories, targets)
+            assert found[1:] == choose_weights([control, linear], HISTORIES, targets)
     assert heard == [(True, False), (True, True), (True, True)]
 
 
 def test_what_the_llm_said_too_is_heard_once_it_is_not() -> None:
     """The control says what the LLM does, a little less clearly; beside it, it has no weight."""
-    rng = np.random.default_rng(8)
-    few, rows = 400, np.arange(400)
-    targets, histories = rng.integers(1, ITEMS, few), [np.array([0], np.int32)] * few
-    llm, linear, blur = rng.normal(0, 1, (3, few, ITEMS)).astype(np.float32)
-    llm[rows, targets] += 2
-    linear[rows, targets] += 1
+    (sharp, weak, blur), targets = few_queries(8)
+    llm, linear = told(sharp, targets, 2.0), told(weak, targets, 1.0)
     scores = {"teacher": llm, "control": llm + np.float32(0.02) * blur, "linear": linear}
-    nearest = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
-    assert choose_weights([*scores.values()], histories, targets)[1] == 0
-    weights = choose_blend(scores, nearest, histories, targets).weights
-    assert weights == (0.0, *choose_weights([scores["control"], linear], histories, targets))
+    assert choose_weights([*scores.values()], HISTORIES, targets)[1] == 0
+    weights = choose_blend(scores, ALL_KNOWN, HISTORIES, targets).weights
+    assert weights == (0.0, *choose_weights([scores["control"], linear], HISTORIES, targets))
     assert weights[1] > 0
 
 
@@ -192,7 +200,6 @@ def test_what_the_llm_said_too_is_heard_once_it_is_not() -> None:
 def test_an_llm_is_heard_where_no_other_has_an_opinion(others: dict[str, Floats]) -> None:
     rng = np.random.default_rng(6)
     targets = rng.integers(1, ITEMS, 50)
-    nearest = NearestKnown.of(["a"] * ITEMS, np.ones(ITEMS, np.int64))
     scores = {"teacher": rng.normal(0, 1, (50, ITEMS)).astype(np.float32), **others}
     histories = [np.array([0], np.int32)] * 50
-    assert choose_blend(scores, nearest, histories, targets).weights[0] > 0
+    assert choose_blend(scores, ALL_KNOWN, histories, targets).weights[0] > 0
