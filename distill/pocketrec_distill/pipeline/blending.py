@@ -74,8 +74,8 @@ def choose_weights(
     start = fit_weights(scores, histories, targets)
     if not any(start):
         return start
-    leads = [_leads(part, histories, targets) for part in scores]
-    weights = _climb(np.array(start, dtype=np.float32), leads)
+    ahead = [leads(part, histories, targets) for part in scores]
+    weights = _climb(np.array(start, dtype=np.float32), ahead)
     moved = weights * np.array([np.ptp(part, axis=1).mean() for part in scores])
     # Likelihood never gives a plain 0, and the least weight costs as much to hear as any.
     weights[moved < LEAST_SHARE * moved.sum()] = 0
@@ -139,7 +139,7 @@ def _fills(
     for name, weight in zip(scores, weights, strict=True):
         (sequences if name in SEQUENTIAL else others)[:] += np.float32(weight) * scores[name]
     plain, filled = (
-        _gains([_leads(others + part, histories, targets)]).mean()
+        gains([leads(others + part, histories, targets)]).mean()
         for part in (sequences, nearest.fill_scores(sequences))
     )
     return bool(filled > plain + LEAST_GAIN)
@@ -165,7 +165,7 @@ def _thrifty(
     if not without:
         return weights
     gained, lost = (
-        _gains([_leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
+        gains([leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
     )
     if paired_difference(gained, lost).low > 0:
         return weights
@@ -178,26 +178,26 @@ def _mixed(weights: Mapping[str, float], scores: Mapping[str, Floats]) -> Floats
     return mixed
 
 
-def _gains(leads: Sequence[Floats]) -> NDArray[np.float64]:
+def gains(ahead: Sequence[Floats]) -> NDArray[np.float64]:
     """NDCG@10 of each query by the sum of parts, given how far each item is above the target."""
-    return ndcg_at(1 + (reduce(np.add, leads) >= 0).sum(axis=1))
+    return ndcg_at(1 + (reduce(np.add, ahead) >= 0).sum(axis=1))
 
 
-def _leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.integer]) -> Floats:
+def leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.integer]) -> Floats:
     """How far each item's score is above the target's, (queries, items); -inf for seen ones."""
-    leads: Floats = scores - scores[np.arange(len(targets)), targets][:, None]
+    ahead: Floats = scores - scores[np.arange(len(targets)), targets][:, None]
     for row, (history, target) in enumerate(zip(histories, targets, strict=True)):
-        leads[row, history] = -np.inf
-        leads[row, target] = -np.inf
-    return leads
+        ahead[row, history] = -np.inf
+        ahead[row, target] = -np.inf
+    return ahead
 
 
-def _climb(start: NDArray[np.float32], leads: Sequence[Floats]) -> NDArray[np.float32]:
+def _climb(start: NDArray[np.float32], ahead: Sequence[Floats]) -> NDArray[np.float32]:
     """Coordinate search on NDCG@10: the best factor of each weight in turn."""
 
     def value(weights: NDArray[np.float32]) -> float:
-        heard = [w * part for w, part in zip(weights, leads, strict=True) if w > 0]
-        return float(_gains(heard).mean())
+        heard = [w * part for w, part in zip(weights, ahead, strict=True) if w > 0]
+        return float(gains(heard).mean())
 
     weights, best = start.copy(), value(start)
     for _ in range(ROUNDS):
@@ -258,7 +258,7 @@ def chosen(models: "RunModels") -> BlendChoice:
         asked = models.asked.of_the_blend
         parts = heard(models, blend_parts(models, as_they_are))
         asking = progress(parts.items(), label="blend", unit="part")
-        scores = {name: _scored(part, asked.histories) for name, part in asking}
+        scores = {name: scored(part, asked.histories) for name, part in asking}
         choice = choose_blend(scores, models.data.nearest, asked.histories, asked.targets)
         (folder / "choice.json").write_text(json.dumps(asdict(choice)) + "\n", encoding="utf-8")
 
@@ -268,7 +268,7 @@ def chosen(models: "RunModels") -> BlendChoice:
     return BlendChoice(tuple(found["weights"]), found["nearest"])
 
 
-def _scored(part: Scorer, histories: Sequence[History]) -> Floats:
+def scored(part: Scorer, histories: Sequence[History]) -> Floats:
     """Scores of all histories; one that stands beside itself is read once."""
     first = [
         place

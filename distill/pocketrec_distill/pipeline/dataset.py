@@ -95,6 +95,7 @@ class Dataset:
         train_ages: How long before the last training event each was, as a share of the time from
             first to last, float32, in the shape of `train`; empty where events have no times.
         shelf: How much later than validation the test is, as a share of the same time.
+        span: That time in seconds; 1 where all events are at one time, or have none.
         whole: The same with every event in `train`, for `[run] refit`; None where nobody asks.
     """
 
@@ -111,6 +112,7 @@ class Dataset:
     train_users: tuple[str, ...] = ()
     train_ages: Sequence[NDArray[np.float32]] = ()
     shelf: float = 0.0
+    span: float = 1.0
     whole: "Dataset | None" = None
 
     @property
@@ -164,7 +166,7 @@ class Dataset:
 
 
 def aged(data: Dataset, times: Sequence[NDArray[np.float64]], gap: float) -> Dataset:
-    """The same data with `train_ages` and `shelf`, both 0 where all events are at one time.
+    """The same data with `train_ages`, `shelf` and `span`; the first two 0 if all is at one time.
 
     Args:
         data: Without them.
@@ -172,6 +174,7 @@ def aged(data: Dataset, times: Sequence[NDArray[np.float64]], gap: float) -> Dat
         gap: Seconds from validation to test.
     """
     last = max(float(history.max()) for history in times)
-    span = (last - min(float(history.min()) for history in times)) or math.inf
-    ages = [((last - history) / span).astype(np.float32) for history in times]
-    return replace(data, train_ages=ages, shelf=gap / span)
+    span = last - min(float(history.min()) for history in times)
+    unit = span or math.inf
+    ages = [((last - history) / unit).astype(np.float32) for history in times]
+    return replace(data, train_ages=ages, shelf=gap / unit, span=span or 1.0)

@@ -109,7 +109,7 @@ def distill(
         variant = next(v for v in variants if v.shipped)
         contents = shipping.shipped(variant)
         with run.timed("evaluate"):
-            contents, metrics, deferral = _with_policy(models, contents)
+            contents, metrics, deferral = _with_policy(shipping, contents)
             cold = _cold(data, contents)
         gate = closing_gate(metrics["test"], config.gate, say)
         out = gated_path(out, gate)
@@ -129,7 +129,7 @@ def distill(
             "test_by_item": by_item(metrics["test"], data.test.targets, data.counts),
             **cold,
             **_details(models, shipping, variants),
-            **contents.provenance,
+            **{k: v for k, v in contents.provenance.items() if k == "refit"},
         }
 
 
@@ -153,14 +153,14 @@ def _export_teacher(models: RunModels, out: Path | None, say: Callable[[str], No
         say(f"teacher: {export_teacher(models, out)[:16]} in {out}")
 
 
-def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
+def _evaluated(shipping: Shipping, engine: Engine) -> tuple[Metrics, Beliefs]:
     """Every model on test and validation, and what the blend believes of validation queries."""
-    data, window = models.data, models.window
-    beliefs = Beliefs(models.blend)
+    models, data, window = shipping.models, shipping.data, shipping.models.window
+    beliefs = Beliefs(models.trend.beside(models.blend, data))
     scorers: dict[str, Scorer] = {
         "teacher": models.blend_parts["teacher"],
         "blend": beliefs,
-        "student_fp32": SequenceScorer(models.student, window),
+        "student_fp32": shipping.ranked(models.student),
         "shipped": EngineScorer(engine),
         "control": SequenceScorer(models.control, window),
         "sasrec": SequenceScorer(models.sasrec, window),
@@ -174,11 +174,11 @@ def _evaluated(models: RunModels, engine: Engine) -> tuple[Metrics, Beliefs]:
 
 
 def _with_policy(
-    models: RunModels, contents: BundleContents
+    shipping: Shipping, contents: BundleContents
 ) -> tuple[BundleContents, Metrics, Mapping[str, Any]]:
     """The contents with a deferral policy to the blend, all metrics, and what the policy brings."""
-    engine = Engine(assemble(contents))
-    metrics, beliefs = _evaluated(models, engine)
+    engine, models = Engine(assemble(contents)), shipping.models
+    metrics, beliefs = _evaluated(shipping, engine)
     shipped, blend = (metrics["validation"][name] for name in ("shipped", "blend"))
     policy = fitted_policy(engine, models.asked.reported, beliefs, shipped, blend, models.seed)
     test = metrics["test"]
@@ -246,6 +246,7 @@ def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> 
         },
         "blend": dict(zip(models.heard, models.blend.weights, strict=True)),
         "nearest_known": models.blend_choice.nearest,
+        "trend": models.trend.as_dict(),
         "label_temperature": models.labelled.temperature,
         "parameters": _parameters(models),
         "seconds": models.run.seconds,

@@ -53,6 +53,7 @@ from pocketrec_distill.pipeline.teachers import (
     refined,
     teachers_key,
 )
+from pocketrec_distill.pipeline.trending import Trend, chosen_trend
 from pocketrec_distill.placement import CPU, placed_on
 from pocketrec_distill.presets import LLM
 from pocketrec_distill.settings import distillation_training, hard_label_training
@@ -326,6 +327,11 @@ class RunModels:
     def blend(self) -> Blend:
         """The full-catalogue teachers, weighted by what ranks best on validation."""
         return Blend(tuple(self.heard.values()), self.blend_choice.weights)
+
+    @functools.cached_property
+    def trend(self) -> Trend:
+        """What is wanted of late, as far as validation says that it lasts."""
+        return chosen_trend(self)
 
     @functools.cached_property
     def refined(self) -> PositionScorer:

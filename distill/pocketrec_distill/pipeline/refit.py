@@ -23,6 +23,7 @@ from pocketrec_distill.pipeline.precision import Variant
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.teachers import refined_as
+from pocketrec_distill.pipeline.trending import Trend
 from pocketrec_distill.training import TrainSettings
 from pocketrec_runtime import BundleContents
 
@@ -74,6 +75,11 @@ class Refitted(RunModels):
         return self.measured.blend_choice
 
     @functools.cached_property
+    def trend(self) -> Trend:
+        """As far as that of the measured run is followed; demand is that of every event."""
+        return self.measured.trend
+
+    @functools.cached_property
     def refined(self) -> PositionScorer:
         """The blend and the candidate teachers, believed as far as they were."""
         _ = self.measured.refined
@@ -104,6 +110,7 @@ def refitted(models: Refitted, variant: Variant, measured: BundleContents) -> Bu
         calibration=measured.calibration,
         deferral=measured.deferral,
         provenance={
-            "refit": {"events": models.data.events, "measured": models.measured.data.events}
+            **contents.provenance,
+            "refit": {"events": models.data.events, "measured": models.measured.data.events},
         },
     )

@@ -20,8 +20,9 @@ from pocketrec_distill.export import (
 )
 from pocketrec_distill.export.gguf import Precision as GgufPrecision
 from pocketrec_distill.export.weight_only import weight_only
-from pocketrec_distill.models.base import SequenceScorer
+from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
 from pocketrec_distill.pipeline.measure import (
     EngineScorer,
@@ -50,6 +51,7 @@ from pocketrec_distill.pipeline.precision import (
 )
 from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_distill.training.new_items import TOP, Audience
+from pocketrec_distill.update.trend import Followed
 from pocketrec_runtime import (
     BundleContents,
     Calibration,
@@ -73,6 +75,15 @@ class Shipping:
         self.key = models.student_key
         self._exported: dict[str, Mapping[str, bytes]] = {}
         self._gains: dict[Precision, NDArray[np.float64]] = {}
+
+    @functools.cached_property
+    def bias(self) -> NDArray[np.float32]:
+        """The trend in the student's logits, which are the blend's over the labels' temperature."""
+        return self.models.trend.bias(self.data) / np.float32(self.models.labelled.temperature)
+
+    def ranked(self, student: AnyStudent) -> Scorer:
+        """What a student ranks by, in float32."""
+        return Biased(SequenceScorer(student, self.models.window), self.bias)
 
     def made(self, variant: Precision) -> AnyStudent:
         """The student that a variant was made from: as trained, or fine-tuned for its precision."""
@@ -109,15 +120,13 @@ class Shipping:
         """The student as bundle contents, not yet calibrated and without golden queries."""
         student, settings = self.made(variant), self.models.config
         shape = student.shape
-        counts = self.data.counts
         stored, scales = stored_rows(student, variant.rows, self.models)
         catalogue = Catalogue(
             ids=self.data.item_ids,
             rows=stored,
             scales=scales,
-            # A learned bias follows last season's popularity; it was tried, and ranked worse.
-            bias=np.zeros(self.data.items, dtype=np.float32),
-            popularity=(counts / max(1, counts.sum())).astype(np.float32),
+            bias=self.bias,
+            popularity=self.models.trend.popularity(self.data),
             columns=self.data.columns,
         )
         return BundleContents(
@@ -138,15 +147,22 @@ class Shipping:
             item_tower=item_tower[0] if item_tower else None,
             tokenizer=item_tower[1] if item_tower else None,
             license=settings.run.license,
+            provenance=self._followed.as_provenance(),
         )
+
+    @property
+    def _followed(self) -> Followed:
+        """What an update of the bundle must know to renew its trend."""
+        trend = self.models.trend
+        return Followed(trend.weight / self.models.labelled.temperature, trend.half_life)
 
     def variants(self) -> list[Variant]:
         """Every precision of tower and rows on validation queries; the best one is marked.
 
         Where the smallest loses too much, the student is fine-tuned for it, and measured again.
         """
-        # Made before, so that its time does not count as quantization's.
-        student = self.models.student
+        # Made before, so that their time does not count as quantization's.
+        student, trend = self.models.student, self.models.trend
 
         def make(folder: Path) -> None:
             found = [self._measured(precision) for precision in PRECISIONS]
@@ -157,14 +173,14 @@ class Shipping:
             (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
         rule = {"may_lose": LOST_NDCG, "unnoticed_ms": UNNOTICED_MS, "times": "undisturbed"}
-        folder = self.models.run.stage("quantize", {**self.key, **rule}, make)
+        folder = self.models.run.stage("quantize", {**self.key, **trend.key, **rule}, make)
         rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
         return [Variant(**row) for row in rows]
 
     def _measured(self, precision: Precision) -> Variant:
         """Quality, time and bytes of one precision; fp32 is measured before the others."""
         queries = self.models.choices.first(_PARITY_QUERIES)
-        reference = SequenceScorer(self.models.student, self.models.window)
+        reference = self.ranked(self.models.student)
         contents = self.contents(precision)
         engine = Engine(assemble(contents))
         scorer = EngineScorer(engine)
@@ -206,7 +222,12 @@ class Shipping:
                 json.dumps({**figures, **more}) + "\n", encoding="utf-8"
             )
 
-        key = {**self.key, "item_tower": asdict(settings), "placed_among": TOP}
+        key = {
+            **self.key,
+            **self.models.trend.key,
+            "item_tower": asdict(settings),
+            "placed_among": TOP,
+        }
         folder = self.models.run.stage("item-tower", key, make)
         return (
             (folder / "item_tower.onnx").read_bytes(),
@@ -220,7 +241,7 @@ class Shipping:
         with torch.inference_mode():
             table = student.item_vectors().numpy()
         users = user_vectors(student, queries.histories, self.models.window)
-        return Audience(users, table, queries.histories, queries.targets)
+        return Audience(users, table, self.bias, queries.histories, queries.targets)
 
     def shipped(self, variant: Variant) -> BundleContents:
         """The chosen variant with item tower, calibration and golden queries."""

@@ -17,6 +17,7 @@ from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
 from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.student import Student
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.prepare import shown_columns
@@ -33,6 +34,7 @@ from pocketrec_distill.update.data import (
 from pocketrec_distill.update.form import BundleForm
 from pocketrec_distill.update.recover import check_recovered, recovered_student
 from pocketrec_distill.update.replay import made_up_histories
+from pocketrec_distill.update.trend import Followed, renewed
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import (
     BundleContents,
@@ -118,7 +120,7 @@ def update_bundle(
     made_up = not events.replay
     if made_up:
         events = _with_made_up(events, student, contents, config)
-    before = SequenceScorer(recovered_student(contents, new_vectors, 0.0), contents.model.window)
+    before = _before(recovered_student(contents, new_vectors, 0.0), contents)
     measured_before = {name: _measured(before, queries) for name, queries in _tests(events)}
     lessons = Lessons(events.sequences, events.targets, events.replay, made_up, tables.known)
     form = BundleForm.of(contents)
@@ -149,6 +151,19 @@ def update_bundle(
         "seconds": time.perf_counter() - started,
         "config": config.as_dict(),
     }
+
+
+def _before(student: Student, contents: BundleContents) -> Scorer:
+    """What the bundle ranks by, and new items by their texts."""
+    scorer = SequenceScorer(student, contents.model.window)
+    return Biased(scorer, _biases(contents, len(student.item_vectors())))
+
+
+def _biases(contents: BundleContents, items: int) -> Floats:
+    """Those of the bundle, and of the items beyond its catalogue, float32 (items,)."""
+    tower, old = contents.model.item_tower, contents.catalogue.bias
+    usual = 0.0 if tower is None else tower.bias
+    return np.concatenate((old, np.full(items - len(old), usual, np.float32)))
 
 
 def _allowed(old: float, start: float, config: DistillConfig) -> bool:
@@ -214,16 +229,19 @@ def _contents(
     stored, scales = form.stored_rows(vectors)
     user_tower, user_tower_gguf = form.towers(student)
     old = contents.catalogue
-    tower = contents.model.item_tower
     added = len(vectors) - tables.known
+    followed = Followed.of(parent.manifest.provenance) if tables.timed else None
+    bias = _biases(contents, len(vectors))
+    popularity = _popularity(old.popularity, events.counts, tables.old is not None)
+    if followed is not None:
+        demand = renewed(old, followed, tables, events)
+        bias, popularity = np.float32(followed.weight) * demand.logits, demand.shares
     catalogue = Catalogue(
         ids=tables.items.item_ids,
         rows=stored,
         scales=scales,
-        bias=np.concatenate(
-            (old.bias, np.full(added, 0.0 if tower is None else tower.bias, np.float32))
-        ),
-        popularity=_popularity(old.popularity, events.counts, tables.old is not None),
+        bias=bias,
+        popularity=popularity,
         columns=_columns(old, tables),
     )
     lineage = [*parent.manifest.provenance.get("lineage", []), parent.manifest.fingerprint]

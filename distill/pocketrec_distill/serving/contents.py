@@ -107,8 +107,9 @@ class TeacherContents:
 
     Attributes:
         catalogue: Ids, popularity and display columns; its rows are the vectors of the first tower.
+            Its bias is added to what the parts say.
         window: Longest history that the towers read.
-        parts: The blend: logits are the sum of weight times scores.
+        parts: The blend: logits are the sum of weight times scores, and the catalogue's bias.
         towers: "teacher", "control" and "sasrec", as far as parts name them.
         linear: The item-item model, where a part names it.
         refiners: Candidate teachers, in the order in which they are asked.

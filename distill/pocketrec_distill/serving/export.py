@@ -80,7 +80,7 @@ def teacher_contents(models: RunModels) -> TeacherContents:
         linear=models.linear.teaching if set(names) & set(LINEAR_PARTS) else None,
         refiners=refiners,
         texts=tuple(models.data.texts) if refiners else (),
-        golden=_golden(models.blend, questions),
+        golden=_golden(models.trend.beside(models.blend, models.data), questions),
         license=models.config.run.license,
         provenance={
             "pocketrec": VERSION,
@@ -153,7 +153,6 @@ def _floor(models: RunModels, name: str) -> float:
 
 def _catalogue(models: RunModels, towers: Mapping[str, TowerPart]) -> Catalogue:
     data = models.data
-    counts = data.counts
     first = next(iter(towers.values()), None)
     rows = (
         np.zeros((data.items, 1), np.float32) if first is None else first.tensors["items"].numpy()
@@ -162,8 +161,8 @@ def _catalogue(models: RunModels, towers: Mapping[str, TowerPart]) -> Catalogue:
         ids=data.item_ids,
         rows=rows,
         scales=None,
-        bias=np.zeros(data.items, np.float32),
-        popularity=(counts / max(1, counts.sum())).astype(np.float32),
+        bias=models.trend.bias(data),
+        popularity=models.trend.popularity(data),
         columns=data.columns,
     )
 

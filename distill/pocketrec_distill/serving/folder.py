@@ -3,6 +3,7 @@
 manifest.json        format, fingerprint, length and SHA-256 of every file, window, parts, shapes
 manifest.sha256      seals the manifest
 catalogue/           ids.json, columns.json, popularity.f32, as in a bundle
+catalogue/bias.f32   float32 (items,): the trend, added to the blend (since format 4)
 teacher.safetensors  the LLM's tower, adapters merged, and its item vectors
 control.safetensors  the small text-fed tower and its item vectors
 sasrec.safetensors   SASRec on ids (since format 3)
@@ -49,7 +50,7 @@ from pocketrec_runtime.errors import (
 )
 from pocketrec_runtime.limits import MAX_ITEMS
 
-FORMAT, FORMAT_VERSION = "pocketrec-teacher", 3
+FORMAT, FORMAT_VERSION = "pocketrec-teacher", 4
 _LINEAR, _GOLDEN, _TEXTS = "linear", "golden.json", "catalogue/texts.json"
 _FLOAT32 = np.dtype("<f4")
 
@@ -156,6 +157,7 @@ def _encoded(contents: TeacherContents) -> dict[str, bytes]:
         names.IDS: strict_json.dump(list(catalogue.ids), names.IDS),
         names.COLUMNS: codec.encode_columns(catalogue.columns),
         names.POPULARITY: codec.encode_array(catalogue.popularity, _FLOAT32),
+        names.BIAS: codec.encode_array(catalogue.bias, _FLOAT32),
         _GOLDEN: dump_golden(contents.golden, _GOLDEN),
     }
     for name, tower in contents.towers.items():
@@ -185,7 +187,9 @@ def _decoded(fields: Fields, blobs: Mapping[str, bytes]) -> TeacherContents:
         ids=codec.decode_ids(blobs[names.IDS], items),
         rows=rows,
         scales=None,
-        bias=np.zeros(items, np.float32),
+        bias=codec.decode_array(blobs, names.BIAS, _FLOAT32, (items,))
+        if version > 3
+        else np.zeros(items, np.float32),
         popularity=codec.decode_array(blobs, names.POPULARITY, _FLOAT32, (items,)),
         columns=codec.decode_columns(blobs[names.COLUMNS]),
     )

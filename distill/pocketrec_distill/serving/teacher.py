@@ -165,7 +165,7 @@ class ServedTeacher:
             parts |= self._tower_scores(histories)
         if (linear := self._contents.linear) is not None:
             parts["linear"] = linear.scores([np.array(h, dtype=np.int32) for h in histories])
-        total = np.zeros((len(histories), len(self.catalogue)), dtype=np.float32)
+        total = np.tile(self.catalogue.bias, (len(histories), 1))
         for part in self._contents.parts:
             scores = parts["linear" if part.name in LINEAR_PARTS else part.name]
             if part.name == "log_linear":

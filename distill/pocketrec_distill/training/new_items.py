@@ -58,12 +58,14 @@ class Audience:
     Attributes:
         users: User vectors float32 (queries, width).
         table: Trained item vectors float32 (items, width).
+        bias: Of known items, float32 (items,); a new one has none.
         histories: Items seen before each query, which are not shown.
         targets: Item that came next, (queries,).
     """
 
     users: Floats
     table: Floats
+    bias: Floats
     histories: Sequence[History]
     targets: NDArray[np.integer]
 
@@ -98,7 +100,7 @@ class Audience:
     def _lists(self, rows: NDArray[np.int64], vectors: Floats) -> "_Lists":
         queries = np.arange(len(self.users))
         everything = np.arange(len(self.table))
-        known = self._scores(everything, self.table)
+        known = self._scores(everything, self.table) + self.bias
         own = self._scores(rows, vectors)
         place = self._places(rows)[self.targets]
         target = np.where(place >= 0, own[queries, place], known[queries, self.targets])

@@ -1,6 +1,6 @@
 """New and old events of an update, in terms of the bundle's catalogue and the items beyond it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,12 +33,14 @@ class UpdateTables:
         old: Old interactions to be replayed, or None.
         items: The catalogue's items in their order, then the new ones with what is known of them.
         known: How many of them the catalogue holds.
+        timed: Whether all interactions have times, and not an order alone.
     """
 
     new: Interactions
     old: Interactions | None
     items: ItemTable
     known: int
+    timed: bool = True
 
 
 def read_tables(
@@ -58,7 +60,8 @@ def read_tables(
     """
     inputs = read_inputs(interactions, items, config.data)
     given, _ = catalogue_of(inputs)
-    new, _ = clean(inputs.interactions, inputs.settings, frozenset(given.item_ids))
+    new, account = clean(inputs.interactions, inputs.settings, frozenset(given.item_ids))
+    timed = not inputs.timeless and "time" in account.columns
     ids = tuple(catalogue.ids)
     there = set(ids)
     listed = given.item_ids if inputs.items is not None else ()
@@ -67,9 +70,10 @@ def read_tables(
     old = None
     if replay is not None:
         earlier = read_inputs(replay, None, config.data)
-        old, _ = clean(earlier.interactions, earlier.settings, frozenset(ids))
+        old, account = clean(earlier.interactions, earlier.settings, frozenset(ids))
+        timed = timed and not earlier.timeless and "time" in account.columns
         old = _of_items(old, there)
-    return UpdateTables(new, old, given.extended(wanted).selected(wanted), len(ids))
+    return UpdateTables(new, old, given.extended(wanted).selected(wanted), len(ids), timed)
 
 
 def _of_items(interactions: Interactions, kept: set[str]) -> Interactions:
@@ -107,6 +111,7 @@ class Events:
         old_validation: Last old events of half of the users.
         old_test: The same of the other half.
         counts: New and old events of each item, (items,).
+        shown: Which of the new interactions are not held out, bool (new interactions,).
     """
 
     sequences: Sequence[History]
@@ -117,6 +122,7 @@ class Events:
     old_validation: QuerySet
     old_test: QuerySet
     counts: NDArray[np.int64] = field(repr=False)
+    shown: NDArray[np.bool_] = field(repr=False)
 
 
 def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
@@ -134,7 +140,7 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
         old = _by_user(tables.old, place)
     rng = np.random.default_rng(seed)
     parts = dict(zip(new, rng.random(len(new)).tolist(), strict=True))
-    sequences, targets = [], []
+    sequences, targets, held = [], [], set()
     chosen: list[tuple[History, int]] = []
     tested: list[tuple[History, int]] = []
     for user, events in new.items():
@@ -144,6 +150,7 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
             held_out = chosen if parts[user] < MEASURED_SHARE else tested
             held_out.append((whole[:-1], int(whole[-1])))
             whole, flags = whole[:-1], flags[:-1]
+            held.add(user)
         for sequence, told in zip(
             training_windows([whole], window), training_windows([flags], window), strict=True
         ):
@@ -170,7 +177,17 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
         queries_of([asked[row] for row in half[::2]]),
         queries_of([asked[row] for row in half[1::2]]),
         counts,
+        _without_last(tables.new, held),
     )
+
+
+def _without_last(interactions: Interactions, users: Set[str]) -> NDArray[np.bool_]:
+    """False for the last interaction of these users, bool (interactions,)."""
+    ends = interactions.histories()[0][1:]
+    kept = np.ones(len(interactions), dtype=np.bool_)
+    rows = [row for row, user in enumerate(interactions.user_ids) if user in users]
+    kept[ends[rows] - 1] = False
+    return kept
 
 
 def _by_user(interactions: Interactions, place: Mapping[str, int]) -> dict[str, History]:

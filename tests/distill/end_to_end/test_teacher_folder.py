@@ -14,6 +14,7 @@ from pocketrec_distill.pipeline.blending import BlendChoice
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.pipeline.trending import Trend
 from pocketrec_distill.serving import ServedTeacher, ServingSettings, open_teacher, read_teacher
 from pocketrec_distill.serving.export import export_teacher
 
@@ -55,7 +56,7 @@ def test_the_served_teacher_ranks_as_the_run_said(finished: FinishedRun, tmp_pat
 def test_all_parts_are_served_with_unknown_items_filled(
     finished: FinishedRun, tmp_path: Path
 ) -> None:
-    """Whatever validation chose: every part is heard here, and three items are unknown."""
+    """Whatever validation chose: every part is heard here, with the trend; three are unknown."""
     place, out = finished.place, tmp_path / "teacher"
     config = load_config(place.config)
     data = prepare(place.interactions, place.items, config, lambda _line: None)
@@ -65,6 +66,9 @@ def test_all_parts_are_served_with_unknown_items_filled(
     lines: list[str] = []
     models = RunModels(data, config, RunDirectory(place.run_dir, lines.append))
     vars(models)["blend_choice"] = BlendChoice((1.0, 0.5, 0.25, 2.0, 0.75), nearest=True)
+    vars(models)["trend"] = trend = Trend(0.7, half_life=0.1)
+    bias = trend.bias(data)
+    assert np.ptp(bias) > 0.1
     export_teacher(models, out)
     assert lines
     assert all("kept" in line for line in lines)
@@ -73,7 +77,9 @@ def test_all_parts_are_served_with_unknown_items_filled(
     served = Served(open_teacher(out, ServingSettings(precision="fp32")))
     histories = [*data.test.histories[:20], np.array([0, 11, 22], np.int32)]
     scores = served.scores(histories)
-    np.testing.assert_allclose(scores, models.blend.scores(histories), rtol=1e-3, atol=1e-3)
+    expected = models.blend.scores(histories) + bias
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3)
     vars(models)["blend_choice"] = BlendChoice((1.0, 0.5, 0.25, 2.0, 0.75), nearest=False)
     del vars(models)["blend_parts"], vars(models)["blend"]
-    assert not np.allclose(scores, models.blend.scores(histories), rtol=1e-3, atol=1e-3)
+    unfilled = models.blend.scores(histories) + bias
+    assert not np.allclose(scores, unfilled, rtol=1e-3, atol=1e-3)

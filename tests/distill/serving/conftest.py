@@ -15,6 +15,7 @@ from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.nearest_known import NearestKnown
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.serving import TeacherContents, WeightedPart, write_teacher
 from pocketrec_distill.serving.contents import GoldenScores
 from pocketrec_distill.serving.export import sasrec_part, tower_part
@@ -31,6 +32,7 @@ SAYS = {"classifier": Say(0.75, 2.0), "yes_no": Say(1.0, 1.5)}
 CANDIDATES = 3
 # Item 3 was never chosen, and is taken for the red ant.
 NEAREST = NearestKnown.of(TEXTS, np.array([4, 2, 1, 0, 1]))
+BIAS = np.array([0.5, -0.25, 0.0, 1.0, -1.5], np.float32)
 WEIGHTS = {"teacher": 0.5, "control": 1.5, "sasrec": 0.6, "linear": 2.0, "log_linear": 0.75}
 
 
@@ -67,18 +69,18 @@ def linear() -> ItemItem:
 
 
 @pytest.fixture(scope="session")
-def blend(towers: dict[str, Tower], linear: ItemItem) -> Blend:
-    """The pipeline's own blend of the same parts."""
+def blend(towers: dict[str, Tower], linear: ItemItem) -> Biased:
+    """The pipeline's own blend of the same parts, and a trend."""
     parts = (
         *(SequenceScorer(tower, WINDOW, fill=NEAREST.fill) for tower in towers.values()),
         linear,
         LogScores(linear, FLOOR),
     )
-    return Blend(parts, tuple(WEIGHTS.values()))
+    return Biased(Blend(parts, tuple(WEIGHTS.values())), BIAS)
 
 
 @pytest.fixture(scope="session")
-def contents(towers: dict[str, Tower], linear: ItemItem, blend: Blend) -> TeacherContents:
+def contents(towers: dict[str, Tower], linear: ItemItem, blend: Biased) -> TeacherContents:
     """What a teacher folder of that blend holds."""
     parts = {
         name: sasrec_part(tower, NEAREST.fill)
@@ -93,7 +95,7 @@ def contents(towers: dict[str, Tower], linear: ItemItem, blend: Blend) -> Teache
             ids=["a", "b", "ç", "d", "e"],
             rows=parts["teacher"].tensors["items"].numpy(),
             scales=None,
-            bias=np.zeros(ITEMS, np.float32),
+            bias=BIAS,
             popularity=np.array([0.5, 0.25, 0.125, 0.125, 0.0], np.float32),
             columns={"title": ["Ant", None, "Çay", "Dog", "Elk"]},
         ),

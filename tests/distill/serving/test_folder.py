@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.models.blend import Blend
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.student import Student
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.serving import (
     ServingSettings,
     TeacherContents,
@@ -49,7 +49,7 @@ def resealed(folder: Path, **changes: object) -> Path:
 
 
 def test_it_is_read_as_it_was_written(
-    folder: Path, contents: TeacherContents, blend: Blend
+    folder: Path, contents: TeacherContents, blend: Biased
 ) -> None:
     read, found = read_teacher(folder)
     assert (len(found), is_teacher(folder)) == (64, True)
@@ -74,7 +74,7 @@ def test_equal_contents_give_equal_bytes(contents: TeacherContents, tmp_path: Pa
 
 def test_every_flipped_file_is_refused(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    assert len(files) == 10
+    assert len(files) == 11
     for path in files:
         whole = path.read_bytes()
         path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
@@ -107,7 +107,7 @@ def test_cut_missing_and_added_files_are_refused(folder: Path) -> None:
     ("changes", "kind", "says"),
     [
         ({"format": "pocketrec-bundle"}, BundleFormatError, "format is"),
-        ({"format_version": 4}, BundleVersionError, "teacher format 4"),
+        ({"format_version": 5}, BundleVersionError, "teacher format 5"),
         ({"format_version": 0}, BundleVersionError, "teacher format 0"),
         ({"items": 0}, BundleFormatError, "items is 0"),
         ({"items": 6}, BundleFormatError, "manifest's 6 items"),
@@ -215,7 +215,7 @@ def test_only_a_teacher_is_replaced(contents: TeacherContents, tmp_path: Path) -
 
 
 def test_large_weights_lie_in_several_files(
-    contents: TeacherContents, blend: Blend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    contents: TeacherContents, blend: Biased, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pocketrec_distill.serving.weights.PART_BYTES", 4000)
     write_teacher(tmp_path / "t", contents)

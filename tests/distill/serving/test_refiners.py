@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.models.blend import Blend
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.serving import (
     ServingSettings,
     TeacherContents,
@@ -34,7 +34,7 @@ FP32 = ServingSettings(precision="fp32", device="cpu")
 
 
 @pytest.fixture(scope="module")
-def chain(blend: Blend, classifier: Classifier, yes_no: YesNo) -> Refined:
+def chain(blend: Biased, classifier: Classifier, yes_no: YesNo) -> Refined:
     """The run's own: the classifier first, the causal LM about what then is best."""
     first = Refined(blend, Refiner(classifier, CANDIDATES, SAYS["classifier"]))
     return Refined(first, Refiner(yes_no, CANDIDATES, SAYS["yes_no"]))
@@ -45,7 +45,7 @@ def arrays(histories: list[list[int]]) -> list[np.ndarray]:
 
 
 def test_a_served_folder_scores_as_the_run_did(
-    refined_folder: Path, chain: Refined, blend: Blend
+    refined_folder: Path, chain: Refined, blend: Biased
 ) -> None:
     expected = chain.scores(arrays(HISTORIES))
     found = open_teacher(refined_folder, FP32).scores(HISTORIES)
@@ -95,7 +95,7 @@ def test_it_is_read_as_it_was_written(
 
 
 def test_who_is_not_believed_is_not_served(
-    blend: Blend, classifier: Classifier, yes_no: YesNo
+    blend: Biased, classifier: Classifier, yes_no: YesNo
 ) -> None:
     table = CatalogueTeacher(blend, ITEMS)
     first = Refined(blend, Refiner(yes_no, CANDIDATES, Say(1.0, 0.5)))
@@ -231,7 +231,7 @@ def test_another_answer_than_was_recorded_is_refused(refined_folder: Path, kind:
 
 def test_the_first_format_knows_no_refiners(refined_folder: Path) -> None:
     values = json.loads((refined_folder / "manifest.json").read_bytes())
-    assert values["format_version"] == 3
+    assert values["format_version"] == 4
     towers = {name: tower for name, tower in values["towers"].items() if name != "sasrec"}
     parts = [part for part in values["parts"] if part["name"] != "sasrec"]
     changes = {"towers": towers, "parts": parts, "refiners": None}

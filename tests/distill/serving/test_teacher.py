@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.models.blend import Blend
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.serving import ServedTeacher, ServingSettings, TeacherContents
 from pocketrec_distill.serving.contents import GoldenScores
 from pocketrec_distill.serving.slots import HistorySlots
@@ -34,7 +34,7 @@ def assert_equal_scores(found: np.ndarray, expected: np.ndarray) -> None:
 HISTORIES = [[2], [3, 1, 0], [3, 1, 0, 4, 2, 2, 1], [0, 0], [4, 2, 1, 3], [1, 4]]
 
 
-def test_a_mixed_batch_scores_as_the_blend(contents: TeacherContents, blend: Blend) -> None:
+def test_a_mixed_batch_scores_as_the_blend(contents: TeacherContents, blend: Biased) -> None:
     assert_equal_scores(served(contents).scores(HISTORIES), blend.scores(arrays(HISTORIES)))
 
 
@@ -47,7 +47,7 @@ def test_each_alone_scores_as_in_a_batch(contents: TeacherContents) -> None:
         )
 
 
-def test_sessions_grow_from_what_was_read_before(contents: TeacherContents, blend: Blend) -> None:
+def test_sessions_grow_from_what_was_read_before(contents: TeacherContents, blend: Biased) -> None:
     """Two users interleaved, one event at a time, up to the window and beyond it."""
     teacher = served(contents)
     rng = np.random.default_rng(3)
@@ -60,7 +60,7 @@ def test_sessions_grow_from_what_was_read_before(contents: TeacherContents, blen
     assert teacher.reused_positions == 2 * (0 + 1 + 2 + 3)
 
 
-def test_a_branch_and_a_repeat_are_right(contents: TeacherContents, blend: Blend) -> None:
+def test_a_branch_and_a_repeat_are_right(contents: TeacherContents, blend: Biased) -> None:
     teacher = served(contents)
     for histories in (
         [[1, 2]],
@@ -81,7 +81,7 @@ def test_without_reuse_everything_is_computed(contents: TeacherContents) -> None
     assert (teacher.computed_positions, teacher.reused_positions) == (8, 0)
 
 
-def test_more_histories_than_a_run_takes(contents: TeacherContents, blend: Blend) -> None:
+def test_more_histories_than_a_run_takes(contents: TeacherContents, blend: Biased) -> None:
     rng = np.random.default_rng(4)
     histories = [
         rng.integers(0, ITEMS, int(rng.integers(1, 8))).tolist() for _ in range(2 * MAX_BATCH + 5)
@@ -102,7 +102,7 @@ def test_anchored_windows_cost_one_position_an_event(contents: TeacherContents) 
 
 
 def test_a_failed_run_leaves_nothing_behind(
-    contents: TeacherContents, blend: Blend, monkeypatch: pytest.MonkeyPatch
+    contents: TeacherContents, blend: Biased, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teacher = served(contents)
     teacher.scores([[1, 2]])
@@ -115,7 +115,7 @@ def test_a_failed_run_leaves_nothing_behind(
     assert_equal_scores(teacher.scores(histories), blend.scores(arrays(histories)))
 
 
-def test_bfloat16_ranks_nearly_alike(contents: TeacherContents, blend: Blend) -> None:
+def test_bfloat16_ranks_nearly_alike(contents: TeacherContents, blend: Biased) -> None:
     teacher = served(contents, ServingSettings(precision="bf16"))
     assert teacher.dtype == torch.bfloat16
     expected = blend.scores(arrays(HISTORIES))

@@ -1,0 +1,134 @@
+"""A trend is renewed from new events: exactly with the old ones, and as it would fade without."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pocketrec_distill.config import load_config
+from pocketrec_distill.models.trend import Demand
+from pocketrec_distill.pipeline.update import update_bundle
+from pocketrec_distill.update.data import UpdateTables, arrange, read_tables
+from pocketrec_distill.update.trend import Followed, renewed
+from pocketrec_runtime import Engine, read_bundle, record_golden, write_bundle
+
+from .conftest import GOLDEN
+
+FOLLOWED = Followed(0.4, half_life=500.0)
+
+
+def read(tables: Path, replay: bool) -> UpdateTables:
+    config = load_config(tables / "config.toml")
+    old = tables / "old.csv" if replay else None
+    catalogue = read_bundle(GOLDEN).contents.catalogue
+    return read_tables(catalogue, tables / "new.csv", tables / "items.csv", old, config)
+
+
+@pytest.fixture
+def followed(tmp_path: Path, tables: Path) -> Path:
+    """The golden bundle as one that follows the trend of the old events."""
+    found = read(tables, replay=True)
+    assert found.old is not None
+    place = {item: row for row, item in enumerate(found.items.item_ids)}
+    items = np.array([place[found.old.item_ids[code]] for code in found.old.items], np.int32)
+    ages = (found.old.times.max() - found.old.times).astype(np.float32)
+    demand = Demand.of([items], [ages], 30, FOLLOWED.half_life)
+    contents = read_bundle(GOLDEN).contents
+    bias = np.float32(FOLLOWED.weight) * demand.logits
+    catalogue = replace(contents.catalogue, bias=bias, popularity=demand.shares)
+    made = replace(contents, catalogue=catalogue, provenance=FOLLOWED.as_provenance())
+    golden = [list(query.history) for query in contents.golden.queries]
+    write_bundle(tmp_path / "old.bundle", record_golden(made, golden))
+    return tmp_path / "old.bundle"
+
+
+def test_with_the_old_events_it_is_counted(followed: Path, tables: Path) -> None:
+    found = read(tables, replay=True)
+    events = arrange(found, 50, 0)
+    held_out = len(found.new) - int(events.shown.sum())
+    assert 10 < held_out < 40
+    assert held_out == len(events.new_validation) + len(events.new_test)
+    demand = renewed(read_bundle(followed).contents.catalogue, FOLLOWED, found, events)
+    counts = np.zeros(34)
+    for sequence, told in zip(events.sequences, events.targets, strict=True):
+        np.add.at(counts, sequence, (told >= 0) * 1.0)
+    assert found.old is not None
+    names = [found.old.item_ids[code] for code in found.old.items]
+    for item in names:
+        counts[found.items.item_ids.index(item)] += 1
+    np.testing.assert_allclose(demand.overall, counts / counts.mean(), rtol=1e-5)
+    assert demand.logits[30:33].min() > 0, "new items are wanted of late"
+    others = demand.logits[10:30]
+    assert others[counts[10:30] > 0].max() < 0, "the other rings no more"
+
+
+def test_without_them_old_demand_fades(followed: Path, tables: Path) -> None:
+    found = read(tables, replay=False)
+    events = arrange(found, 50, 0)
+    catalogue = read_bundle(followed).contents.catalogue
+    demand = renewed(catalogue, FOLLOWED, found, events)
+    # Four seconds of new events are nothing to a half-life of five hundred.
+    before = np.append(catalogue.popularity * 30, np.zeros(4))
+    left = 0.5 ** (4 / 500)
+    assert np.abs(demand.recent - left * before).max() < 0.05
+    soon = renewed(catalogue, replace(FOLLOWED, half_life=0.1), found, events)
+    assert soon.recent[10:30].max() < 1e-6, "all that is left of old demand is forgotten"
+    # What was wanted over all comes back from the bundle: old and new count alike.
+    ratio = np.exp(catalogue.bias / FOLLOWED.weight)
+    overall = (catalogue.popularity * 30 + 0.5) / ratio - 0.5
+    assert np.abs(2 * demand.overall[10:30] - overall[10:]).max() < 1e-4
+
+
+def test_an_update_ranks_by_the_renewed_trend(followed: Path, tables: Path, tmp_path: Path) -> None:
+    config = load_config(tables / "config.toml")
+    out = tmp_path / "new.bundle"
+    arguments = (tables / "new.csv", tables / "items.csv", out)
+    report = update_bundle(
+        followed, *arguments, replay=tables / "old.csv", config=config, say=lambda _line: None
+    )
+    found = read(tables, replay=True)
+    demand = renewed(
+        read_bundle(followed).contents.catalogue, FOLLOWED, found, arrange(found, 50, 0)
+    )
+    updated = read_bundle(out)
+    catalogue = updated.contents.catalogue
+    expected = np.float32(FOLLOWED.weight) * demand.logits
+    np.testing.assert_allclose(catalogue.bias, expected, rtol=1e-5)
+    np.testing.assert_allclose(catalogue.popularity, demand.shares, rtol=1e-5)
+    assert Followed.of(updated.manifest.provenance) == FOLLOWED, "the next update renews it too"
+    assert report["new"]["after"]["ndcg@10"] > report["new"]["before"]["ndcg@10"]
+    Engine.open(out)
+
+
+def test_an_order_without_times_renews_nothing(
+    followed: Path, tables: Path, tmp_path: Path
+) -> None:
+    rows = (tables / "new.csv").read_text(encoding="utf-8").splitlines()
+    untimed = tmp_path / "untimed.csv"
+    untimed.write_text("\n".join(row.rsplit(",", 1)[0] for row in rows) + "\n", encoding="utf-8")
+    config = load_config(tables / "config.toml")
+    out = tmp_path / "new.bundle"
+    update_bundle(
+        followed, untimed, tables / "items.csv", out, config=config, say=lambda _line: None
+    )
+    before, after = (read_bundle(path).contents.catalogue for path in (followed, out))
+    np.testing.assert_array_equal(after.bias[:30], before.bias)
+    assert not after.bias[30:].any()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        {},
+        [0.4, 500.0],
+        {"weight": 0.4},
+        {"weight": "0.4", "half_life": 500.0},
+        {"weight": 0.0, "half_life": 500.0},
+        {"weight": 0.4, "half_life": -1},
+    ],
+)
+def test_what_provenance_does_not_say_is_not_followed(said: object) -> None:
+    assert Followed.of({"trend": said}) is None
+    assert Followed(0.0, 0.0).as_provenance() == {}
