@@ -27,7 +27,6 @@ from pocketrec_distill.config import DistillConfig, config_from_mapping
 from pocketrec_distill.deferral import Beliefs
 from pocketrec_distill.evaluation.metrics import RankingMetrics, ranks_of_targets
 from pocketrec_distill.models.base import Floats, History
-from pocketrec_distill.models.blend import Blend
 from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
 from pocketrec_distill.pipeline.measure import EngineScorer
@@ -116,7 +115,7 @@ def scores_of(options: argparse.Namespace, engine: Engine) -> dict[str, np.ndarr
     data = prepare(options.interactions, options.items, config, say_on_stderr)
     models = RunModels(data, config, FinishedRun(options.run_dir, say_on_stderr))
     found: dict[str, np.ndarray] = {}
-    blend = heard(models.blend)
+    blend = models.trend.beside(models.blend, data)
     for split, queries in (("validation", data.validation), ("test", data.test)):
         for name, scorer in (("blend", blend), ("shipped", EngineScorer(engine))):
             starts = range(0, len(queries), BATCH)
@@ -129,12 +128,6 @@ def scores_of(options: argparse.Namespace, engine: Engine) -> dict[str, np.ndarr
     if options.scores is not None:
         np.savez(options.scores, **found)
     return found
-
-
-def heard(blend: Blend) -> Blend:
-    """The blend without parts of weight 0: an LLM that is not heard need not be run."""
-    pairs = [pair for pair in zip(blend.parts, blend.weights, strict=True) if pair[1] != 0]
-    return Blend(tuple(part for part, _ in pairs), tuple(weight for _, weight in pairs))
 
 
 def known_settings(values: Mapping[str, Mapping[str, Any]]) -> DistillConfig:

@@ -168,7 +168,7 @@ def run_case(case: Case, work: Path, threads: int) -> dict[str, Any]:
         raise SystemExit(f"{case.stem}: pocketrec distill ended with {done.returncode}")
     report = json.loads(done.stdout)
     keys = ("test", "validation", "test_by_item", "cold", "comparisons", "gate", "retention",
-            "blend", "nearest_known", "bundle_bytes", "latency_ms", "seconds", "data",
+            "blend", "nearest_known", "trend", "bundle_bytes", "latency_ms", "seconds", "data",
             "config")  # fmt: skip
     return {
         "set": case.name,
