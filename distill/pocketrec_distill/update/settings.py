@@ -11,7 +11,8 @@ class UpdateSettings:
     """How a bundle learns new events without the full pipeline.
 
     Attributes:
-        epochs: Most passes over the new events.
+        epochs: Most passes over the new events; 0 adds new items and renews the trend, and trains
+            nothing.
         learning_rate: AdamW's step size of the user tower.
         item_rate: Step size of the item vectors over `learning_rate`.
         replay: Sequences replayed per sequence of new events.
@@ -34,10 +35,10 @@ class UpdateSettings:
     keep: float = 0.98
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "learning_rate", "batch", "made_up"):
+        for name in ("learning_rate", "batch", "made_up"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"[update] {name} is {getattr(self, name)}; give above 0")
-        for name in ("item_rate", "replay"):
+        for name in ("epochs", "item_rate", "replay"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"[update] {name} is {getattr(self, name)}; give 0 or more")
         for name in ("teacher_weight", "keep"):

@@ -171,7 +171,7 @@ def test_nothing_to_learn_from_is_named_and_leaves_nothing(tables, tmp_path) -> 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 0), ("learning_rate", float("nan")), ("keep", 1.5), ("teacher_weight", -0.1),
+    [("epochs", -1), ("learning_rate", float("nan")), ("keep", 1.5), ("teacher_weight", -0.1),
      ("replay", -1.0), ("dropout", 1.0)],
 )  # fmt: skip
 def test_wrong_settings_are_named(name: str, value: float) -> None:
