@@ -47,11 +47,11 @@ class Demand:
             ages: How long ago each event was, in the shape of `histories`.
             items: Number of catalogue items.
             half_life: Age at which an event counts half, in units of `ages`.
-            since: Events younger than this are not looked at, and ages count from it.
+            since: Events younger than this are not looked at.
         """
         chosen, age = np.concatenate(histories), np.concatenate(ages)
         looked_at = age >= since
-        chosen, age = chosen[looked_at], (age[looked_at] - since).astype(np.float64)
+        chosen, age = chosen[looked_at], age[looked_at].astype(np.float64)
         counts = np.bincount(chosen, minlength=items)
         fading = np.bincount(chosen, weights=0.5 ** (age / half_life), minlength=items)
         return cls(_of_the_mean(fading), _of_the_mean(counts))

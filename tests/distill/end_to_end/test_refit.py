@@ -17,7 +17,9 @@ from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.refit import Refitted
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.pipeline.trending import Trend
 from pocketrec_distill.serving import read_teacher
+from pocketrec_distill.update.trend import Followed
 from pocketrec_runtime import Engine, read_bundle
 
 from .conftest import RINGS, USERS, Workplace, invoke, make_workplace
@@ -116,7 +118,33 @@ def test_the_blend_is_that_of_the_measured_run(workplace: Workplace) -> None:
     data = prepare(workplace.interactions, workplace.items, config, lambda _line: None)
     measured = RunModels(data, config, RunDirectory(workplace.run_dir, lambda _line: None))
     vars(measured)["blend_choice"] = BlendChoice((0.0, 1.0, 0.5, 2.0, 0.0), nearest=True)
-    assert Refitted(measured).blend_choice == measured.blend_choice
+    vars(measured)["trend"] = Trend(0.7, half_life=1_000.0)
+    again = Refitted(measured)
+    assert again.blend_choice == measured.blend_choice
+    assert again.trend == measured.trend
+    # An hour is an hour, over whatever time events stand.
+    assert again.data.span > measured.data.span
+
+
+def test_a_refitted_bundle_follows_the_trend_of_every_event(
+    refit: tuple[Workplace, dict[str, Any], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trend = Trend(2.0, half_life=500.0)
+    monkeypatch.setattr("pocketrec_distill.pipeline.models.chosen_trend", lambda _models: trend)
+    place = replace(refit[0], bundle=tmp_path / "bundle")
+    result = place.distill("--json", "--refit")
+    assert result.exit_code == 0, result.stderr
+    bundle = read_bundle(place.bundle)
+    followed = Followed.of(bundle.manifest.provenance)
+    assert followed is not None
+    assert "refit" in bundle.manifest.provenance
+    config = load_config(place.config)
+    config = replace(config, run=replace(config.run, refit=True))
+    whole = prepare(place.interactions, place.items, config, lambda _line: None).whole
+    assert whole is not None
+    catalogue = bundle.contents.catalogue
+    expected = np.float32(followed.weight / 2.0) * trend.bias(whole)
+    np.testing.assert_allclose(catalogue.bias, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_every_event_is_counted(refit: tuple[Workplace, dict[str, Any], str]) -> None:

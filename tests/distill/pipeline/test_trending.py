@@ -82,6 +82,14 @@ def test_what_is_shipped_knows_the_newest_events() -> None:
     assert popularity[15:].sum() > 0.6 > data.counts[15:].sum() / data.events
 
 
+def test_half_lives_are_seconds() -> None:
+    data = moved()
+    in_days = replace(data, span=86_400.0)
+    (trend, _), (same, _) = chosen(data), chosen(in_days)
+    assert same.half_life == pytest.approx(86_400 * trend.half_life)
+    np.testing.assert_allclose(same.bias(in_days), trend.bias(data), rtol=1e-5)
+
+
 def test_a_trend_that_does_not_last_is_not_followed() -> None:
     trend, _ = chosen(moved(lasts=False))
     assert trend == Trend()

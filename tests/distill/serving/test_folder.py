@@ -193,11 +193,13 @@ def test_towers_of_the_second_format_are_llamas(folder: Path, contents: TeacherC
         assert tower.pop("family") == "llama"
     parts = [part for part in values["parts"] if part["name"] != "sasrec"]
     (folder / "sasrec.safetensors").unlink()
+    (folder / "catalogue" / "bias.f32").unlink()
     read, _ = read_teacher(resealed(folder, format_version=2, towers=towers, parts=parts))
     assert {name: tower.family for name, tower in read.towers.items()} == dict.fromkeys(
         ("teacher", "control"), "llama"
     )
     assert read.parts == tuple(part for part in contents.parts if part.name != "sasrec")
+    assert not read.catalogue.bias.any(), "before the fourth there was no trend"
 
 
 def test_only_a_teacher_is_replaced(contents: TeacherContents, tmp_path: Path) -> None:

@@ -101,6 +101,27 @@ def test_an_update_ranks_by_the_renewed_trend(followed: Path, tables: Path, tmp_
     Engine.open(out)
 
 
+def test_before_and_after_rank_with_the_bias(tables: Path, tmp_path: Path) -> None:
+    """A bias of a bundle's own is no trend, and stays: without a pass nothing changes."""
+    contents = read_bundle(GOLDEN).contents
+    bias = np.random.default_rng(0).normal(size=30).astype(np.float32) * 9
+    biased = replace(contents, catalogue=replace(contents.catalogue, bias=bias))
+    golden = [list(query.history) for query in contents.golden.queries]
+    write_bundle(tmp_path / "biased.bundle", record_golden(biased, golden))
+    config = load_config(tables / "config.toml")
+    config = replace(config, update=replace(config.update, epochs=0))
+    figures = []
+    for path in (GOLDEN, tmp_path / "biased.bundle"):
+        arguments = (path, tables / "new.csv", None, tmp_path / "new.bundle")
+        report = update_bundle(
+            *arguments, replay=tables / "old.csv", config=config, say=lambda _line: None
+        )
+        before, after = (report["old"][when]["ndcg@10"] for when in ("before", "after"))
+        assert before == pytest.approx(after, abs=1e-3)
+        figures.append(before)
+    assert abs(figures[0] - figures[1]) > 0.1
+
+
 def test_an_order_without_times_renews_nothing(
     followed: Path, tables: Path, tmp_path: Path
 ) -> None:
@@ -115,6 +136,10 @@ def test_an_order_without_times_renews_nothing(
     before, after = (read_bundle(path).contents.catalogue for path in (followed, out))
     np.testing.assert_array_equal(after.bias[:30], before.bias)
     assert not after.bias[30:].any()
+    catalogue = read_bundle(followed).contents.catalogue
+    timed, items = tables / "new.csv", tables / "items.csv"
+    assert not read_tables(catalogue, timed, items, untimed, config).timed, "nor one of the two"
+    assert read_tables(catalogue, timed, items, None, config).timed
 
 
 @pytest.mark.parametrize(
