@@ -1,0 +1,104 @@
+"""What a bundle gains when it hears of newer events: its trend renewed, and updated with training.
+
+    python benchmarks/distillation/freshness.py --interactions I --config C --bundle B --work FOLDER
+
+The bundle is one of a temporal split, which learned nothing of the validation period. `pocketrec
+update` is given that period's events: once without a pass, so that the trend alone is renewed, once
+with all of its passes. All three rank the run's test queries, whose histories hold these events.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketrec_distill.config import DistillConfig, load_config
+from pocketrec_distill.data import clean
+from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
+from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.pipeline.prepare import prepare
+from pocketrec_distill.pipeline.run_root import say_on_stderr
+from pocketrec_distill.pipeline.update import update_bundle
+from pocketrec_runtime import Engine
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
+
+from harness import device, write_record
+from refit import RESULTS, write_tables
+
+# Where the temporal split cuts: quantiles of the times of all events.
+VALIDATION = (0.8, 0.9)
+
+
+def measured(given: argparse.Namespace, config: DistillConfig) -> dict[str, Any]:
+    """The bundle as it is, and both updates of it, asked what came in the test period."""
+    inputs = read_inputs(given.interactions, given.items, config.data)
+    catalogue, _ = catalogue_of(inputs)
+    log, _ = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
+    opens, closes = np.quantile(log.times, VALIDATION)
+    newer = (log.times >= opens) & (log.times < closes)
+    write_tables(log, catalogue, newer, given.work)
+    data = prepare(given.interactions, given.items, config, say_on_stderr)
+    gains = {"as it was": gains_of(given.bundle, data.test, data.item_ids)}
+    seconds = {}
+    for name, epochs in (("trend renewed", 0), ("updated", config.update.epochs)):
+        out = given.work / f"{epochs}-passes.bundle"
+        update = replace(config.update, epochs=epochs)
+        report = update_bundle(
+            given.bundle,
+            given.work / "events.parquet",
+            None,
+            out,
+            config=DistillConfig(update=update),
+        )
+        seconds[name] = report["seconds"]
+        gains[name] = gains_of(out, data.test, data.item_ids)
+    return {
+        "queries": len(data.test),
+        "new_events": int(newer.sum()),
+        "seconds": seconds,
+        **{name: mean_interval(gain).as_dict() for name, gain in gains.items()},
+        "differences": {
+            name: paired_difference(gains[name], gains["as it was"]).as_dict() for name in seconds
+        },
+    }
+
+
+def gains_of(bundle: Path, queries: QuerySet, item_ids: tuple[str, ...]) -> NDArray[np.float64]:
+    """NDCG@10 of each query by a bundle whose catalogue begins with these items."""
+    engine = Engine.open(bundle)
+    if tuple(engine.catalogue.ids)[: len(item_ids)] != item_ids:
+        raise SystemExit(f"{bundle.name} has another catalogue; give the run's own data and config")
+    return evaluate(EngineScorer(engine), queries).ndcg
+
+
+def main() -> None:
+    """Measure, and write a record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--interactions", type=Path, required=True)
+    parser.add_argument("--items", type=Path)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="Where tables and bundles lie.")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    config = load_config(given.config)
+    name = given.interactions.resolve().name
+    record = {
+        "command": f"{Path(__file__).name} --interactions {name} --config {given.config.name}",
+        "set": name,
+        "device": device(0),
+        **measured(given, config),
+    }
+    write_record(given.results / f"freshness-{name}.json", record)
+
+
+if __name__ == "__main__":
+    main()
