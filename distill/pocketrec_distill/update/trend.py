@@ -48,8 +48,9 @@ def renewed(
 ) -> Demand:
     """The demand of old and new items after the new events, float32 (old and new items,) each.
 
-    With the old events it is counted. Without, old demand is read from the bundle, and fades as it
-    would have; over all, old and new events count alike, since nobody knows how many were old.
+    Recent demand is counted where the old events are there; else the old one is read from the
+    bundle, and fades as it would have. Overall demand stays that of the bundle: it stands for the
+    shares that the student rests on, and a trend is what has changed since.
 
     Args:
         catalogue: Of the bundle, whose popularity is its recent demand.
@@ -64,15 +65,12 @@ def renewed(
         items = np.concatenate((_codes(tables.old, tables), items))
         times = np.concatenate((tables.old.times, times))
     ages = (np.maximum(last - times, 0)).astype(np.float32)
-    counted = Demand.of([items], [ages], size, followed.half_life)
-    if tables.old is not None:
-        return counted
+    recent = Demand.of([items], [ages], size, followed.half_life).recent
     before = _recorded(catalogue, followed, size)
-    left = 0.5 ** (float(ages.max()) / followed.half_life)
-    return Demand(
-        np.float32(1 - left) * counted.recent + np.float32(left) * before.recent,
-        np.float32(0.5) * (counted.overall + before.overall),
-    )
+    if tables.old is None:
+        left = 0.5 ** (float(ages.max()) / followed.half_life)
+        recent = np.float32(1 - left) * recent + np.float32(left) * before.recent
+    return Demand(recent, before.overall)
 
 
 def _codes(interactions: Interactions, tables: UpdateTables) -> NDArray[np.int32]:
