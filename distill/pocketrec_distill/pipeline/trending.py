@@ -91,6 +91,8 @@ def choose_trend(
         targets: What came next, (queries,).
         data: What was trained on, with the ages of its events.
     """
+    if len(targets) < 2:
+        return Trend()  # there are no two halves
     without = leads(blended, histories, targets)
     choices, found = [(0.0, 0.0)], [gains([without])]
     for half_life in HALF_LIVES:

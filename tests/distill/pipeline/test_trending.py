@@ -109,6 +109,14 @@ def test_what_is_newer_than_a_test_would_know_decides_nothing() -> None:
     assert found == trend
 
 
+@pytest.mark.parametrize("queries", [0, 1])
+def test_who_asks_nothing_hears_of_no_trend(queries: int) -> None:
+    data = moved()
+    asked = data.validation.first(queries) if queries else QuerySet([], np.zeros(0, np.int64))
+    blended = np.zeros((queries, ITEMS), np.float32)
+    assert choose_trend(blended, asked.histories, asked.targets, data) == Trend()
+
+
 def test_no_trend_without_one_in_the_data() -> None:
     data = moved()
     rng = np.random.default_rng(5)
