@@ -14,6 +14,8 @@ from pocketrec_distill.update.data import Events, UpdateTables
 from pocketrec_runtime import Catalogue
 
 NAME = "trend"
+# No events make a larger logit; a bundle that says so was not made by these.
+_MOST = 30.0
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,6 @@ def _recorded(catalogue: Catalogue, followed: Followed, size: int) -> Demand:
     """The demand that a bundle was made with; of items beyond its catalogue none."""
     recent, logits = np.zeros((2, size), dtype=np.float32)
     recent[: len(catalogue)] = catalogue.popularity * len(catalogue)
-    logits[: len(catalogue)] = catalogue.bias / np.float32(followed.weight)
+    said = catalogue.bias.astype(np.float64) / followed.weight
+    logits[: len(catalogue)] = np.clip(said, -_MOST, _MOST)
     return Demand(recent, Demand.overall_of(recent, logits))

@@ -105,6 +105,13 @@ def test_an_update_ranks_by_the_renewed_trend(followed: Path, tables: Path, tmp_
     Engine.open(out)
 
 
+def test_a_bundle_that_overstates_its_trend_stays_finite(followed: Path, tables: Path) -> None:
+    found = read(tables, replay=False)
+    catalogue = read_bundle(followed).contents.catalogue
+    absurd = renewed(catalogue, Followed(1e-300, 1e-300), found, arrange(found, 50, 0))
+    assert np.isfinite(absurd.logits).all()
+
+
 def test_before_and_after_rank_with_the_bias(tables: Path, tmp_path: Path) -> None:
     """A bias of a bundle's own is no trend, and stays: without a pass nothing changes."""
     contents = read_bundle(GOLDEN).contents
