@@ -6,8 +6,10 @@ of the new shares to the old ones (Saerens, Latinne and Decaestecker, Neural Com
 logits that is a number per item, the same for every user: a bias.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,8 @@ from pocketrec_distill.models.base import Floats, History, PositionScorer
 # Events that every item has had beside its own, as a share of the mean item's: a handful of events
 # is no trend, and an item without any has none.
 _SMOOTHING = 0.5
+# Of what a bundle's provenance says of it.
+NAME = "trend"
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,30 @@ class Biased:
         """The same after each of the `newest` last events of each sequence."""
         biased: Floats = self.scorer.position_scores(sequences, newest) + self.bias
         return biased
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How far a bundle follows the trend, as its provenance says.
+
+    Attributes:
+        weight: Of the trend's logits in the student's scores.
+        half_life: Age at which an event counts half, in seconds.
+    """
+
+    weight: float
+    half_life: float
+
+    @classmethod
+    def of(cls, provenance: Mapping[str, Any]) -> "Followed | None":
+        """What `as_provenance` wrote; None where a bundle follows none, or says so unreadably."""
+        said = provenance.get(NAME)
+        numbers = [said.get(n) for n in ("weight", "half_life")] if isinstance(said, dict) else []
+        good = [n for n in numbers if isinstance(n, int | float) and 0 < n < math.inf]
+        return cls(*good) if len(good) == 2 else None
+
+    def as_provenance(self) -> dict[str, dict[str, float]]:
+        """The form that stands in a bundle's provenance; nothing for a weight of 0."""
+        if not self.weight:
+            return {}
+        return {NAME: {"weight": self.weight, "half_life": self.half_life}}

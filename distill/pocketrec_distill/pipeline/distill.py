@@ -128,8 +128,8 @@ def distill(
             "latency_ms": _latency(models, Engine.open(out), shipping),
             "test_by_item": by_item(metrics["test"], data.test.targets, data.counts),
             **cold,
+            **contents.provenance,
             **_details(models, shipping, variants),
-            **{k: v for k, v in contents.provenance.items() if k == "refit"},
         }
 
 
@@ -234,7 +234,7 @@ def _latency(models: RunModels, engine: Engine, shipping: Shipping) -> dict[str,
 
 
 def _details(models: RunModels, shipping: Shipping, variants: list[Variant]) -> dict[str, Any]:
-    """What the report says beyond its fixed keys."""
+    """What the report says beyond its fixed keys; of the trend, in place of the bundle's words."""
     data = models.data
     return {
         "data": {

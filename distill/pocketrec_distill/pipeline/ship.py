@@ -22,7 +22,7 @@ from pocketrec_distill.export.gguf import Precision as GgufPrecision
 from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.llm_student import LlmStudent
-from pocketrec_distill.models.trend import Biased
+from pocketrec_distill.models.trend import Biased, Followed
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
 from pocketrec_distill.pipeline.measure import (
     EngineScorer,
@@ -51,7 +51,6 @@ from pocketrec_distill.pipeline.precision import (
 )
 from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_distill.training.new_items import TOP, Audience
-from pocketrec_distill.update.trend import Followed
 from pocketrec_runtime import (
     BundleContents,
     Calibration,
@@ -80,6 +79,11 @@ class Shipping:
     def bias(self) -> NDArray[np.float32]:
         """The trend in the student's logits, which are the blend's over the labels' temperature."""
         return self.models.trend.bias(self.data) / np.float32(self.models.labelled.temperature)
+
+    @functools.cached_property
+    def _popularity(self) -> NDArray[np.float32]:
+        """Of every variant, counted once."""
+        return self.models.trend.popularity(self.data)
 
     def ranked(self, student: AnyStudent) -> Scorer:
         """What a student ranks by, in float32."""
@@ -126,7 +130,7 @@ class Shipping:
             rows=stored,
             scales=scales,
             bias=self.bias,
-            popularity=self.models.trend.popularity(self.data),
+            popularity=self._popularity,
             columns=self.data.columns,
         )
         return BundleContents(

@@ -58,7 +58,8 @@ class Trend:
         """Share of each item in demand, float32 (items,): recent where the trend is followed."""
         if self.weight:
             return self._demand(data).shares
-        shares: Floats = (data.counts / max(1, data.counts.sum())).astype(np.float32)
+        counts = data.counts
+        shares: Floats = (counts / max(1, counts.sum())).astype(np.float32)
         return shares
 
     def _demand(self, data: Dataset) -> Demand:

@@ -17,7 +17,7 @@ from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
 from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.trend import Biased
+from pocketrec_distill.models.trend import Biased, Followed
 from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.prepare import shown_columns
@@ -34,7 +34,7 @@ from pocketrec_distill.update.data import (
 from pocketrec_distill.update.form import BundleForm
 from pocketrec_distill.update.recover import check_recovered, recovered_student
 from pocketrec_distill.update.replay import made_up_histories
-from pocketrec_distill.update.trend import Followed, renewed
+from pocketrec_distill.update.trend import renewed
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import (
     BundleContents,

@@ -1,6 +1,6 @@
 """New and old events of an update, in terms of the bundle's catalogue and the items beyond it."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,10 +134,10 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
     Raises:
         DataError: No new event has another event of its user before it.
     """
-    place = {item: row for row, item in enumerate(tables.items.item_ids)}
-    new, old = _by_user(tables.new, place), {}
+    ids = tables.items.item_ids
+    new, old = _by_user(tables.new, ids), {}
     if tables.old is not None:
-        old = _by_user(tables.old, place)
+        old = _by_user(tables.old, ids)
     rng = np.random.default_rng(seed)
     parts = dict(zip(new, rng.random(len(new)).tolist(), strict=True))
     sequences, targets, held = [], [], set()
@@ -165,7 +165,7 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
     kept = [events for events in old.values() if len(events) >= MIN_OLD_EVENTS]
     asked = [(events[:-1], int(events[-1])) for events in kept]
     half = rng.permutation(len(asked))
-    counts = np.zeros(len(place), np.int64)
+    counts = np.zeros(len(ids), np.int64)
     for events in (*new.values(), *old.values()):
         np.add.at(counts, events, 1)
     return Events(
@@ -190,11 +190,18 @@ def _without_last(interactions: Interactions, users: Set[str]) -> NDArray[np.boo
     return kept
 
 
-def _by_user(interactions: Interactions, place: Mapping[str, int]) -> dict[str, History]:
+def catalogue_places(interactions: Interactions, item_ids: Sequence[str]) -> NDArray[np.int32]:
+    """Place of each interaction's item among `item_ids`, int32 (interactions,); -1 without one."""
+    place = {item: row for row, item in enumerate(item_ids)}
     codes = np.array([place.get(item, -1) for item in interactions.item_ids], dtype=np.int32)
-    offsets, items = interactions.histories()
+    return codes[interactions.items]
+
+
+def _by_user(interactions: Interactions, item_ids: Sequence[str]) -> dict[str, History]:
+    places = catalogue_places(interactions, item_ids)
+    offsets, _ = interactions.histories()
     return {
-        user: codes[items[offsets[row] : offsets[row + 1]]]
+        user: places[offsets[row] : offsets[row + 1]]
         for row, user in enumerate(interactions.user_ids)
         if offsets[row + 1] > offsets[row]
     }

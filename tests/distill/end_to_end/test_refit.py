@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.config import load_config
+from pocketrec_distill.models.trend import Followed
 from pocketrec_distill.pipeline.blending import BlendChoice
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
@@ -19,7 +20,6 @@ from pocketrec_distill.pipeline.refit import Refitted
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.trending import Trend
 from pocketrec_distill.serving import read_teacher
-from pocketrec_distill.update.trend import Followed
 from pocketrec_runtime import Engine, read_bundle
 
 from .conftest import RINGS, USERS, Workplace, invoke, make_workplace

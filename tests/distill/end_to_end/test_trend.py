@@ -11,7 +11,7 @@ import pytest
 from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import SequenceScorer
-from pocketrec_distill.models.trend import Demand
+from pocketrec_distill.models.trend import Demand, Followed
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import FULL, SMALLEST
@@ -19,7 +19,6 @@ from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.trending import Trend
-from pocketrec_distill.update.trend import Followed
 from pocketrec_runtime import Engine, read_bundle
 from pocketrec_runtime.bundle import assemble
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.config import load_config
-from pocketrec_distill.models.trend import Demand
+from pocketrec_distill.models.trend import Demand, Followed
 from pocketrec_distill.pipeline.update import update_bundle
 from pocketrec_distill.update.data import UpdateTables, arrange, read_tables
-from pocketrec_distill.update.trend import Followed, renewed
+from pocketrec_distill.update.trend import renewed
 from pocketrec_runtime import Engine, read_bundle, record_golden, write_bundle
 
 from .conftest import GOLDEN
