@@ -223,10 +223,10 @@ class StudentSettings:
     start: str = "linear"
     dropout: float = 0.0
     id_dropout: float = 0.0
-    epochs: int = 16
+    epochs: int = 6
     patience: int = 6
     batch: int = 192
-    positions: int = 2048
+    positions: int = 1024
     pass_positions: int = 500_000
     average: float = 0.98
     learning_rate: float = 4e-3

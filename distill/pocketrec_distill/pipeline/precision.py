@@ -34,7 +34,7 @@ UNNOTICED_MS = 0.25
 # Appending an event must score as reading the whole history does, but for rounding.
 APPEND_TOLERANCE = 1e-4
 
-AWARE_EPOCHS, AWARE_RATE = 4, 0.1
+AWARE_EPOCHS, AWARE_RATE = 2, 0.1
 """Passes of quantization-aware fine-tuning, and its step size over the student's."""
 
 _USERS = 512
