@@ -13,7 +13,7 @@ class Kept:
     """The best pass on validation; of a distilled model, the last that is no worse.
 
     A teacher's labels say more than a few thousand validation events do: each pass brings a
-    student nearer to its teacher, while the best of sixteen noisy figures is mostly luck. A pass
+    student nearer to its teacher, while the best of several noisy figures is mostly luck. A pass
     within one standard error of the best, paired by query, is therefore kept in place of an earlier
     one (the rule of Breiman et al., 1984). A model of hard labels overfits, and its best pass
     stays.
