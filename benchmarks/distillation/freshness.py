@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig, load_config
-from pocketrec_distill.data import clean
-from pocketrec_distill.data.inputs import catalogue_of, read_inputs
 from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.pipeline.dataset import QuerySet
@@ -31,7 +29,7 @@ from pocketrec_runtime import Engine
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 
 from harness import device, write_record
-from refit import RESULTS, write_tables
+from refit import RESULTS, read_clean, write_tables
 
 # Where the temporal split cuts: quantiles of the times of all events.
 VALIDATION = (0.8, 0.9)
@@ -39,9 +37,7 @@ VALIDATION = (0.8, 0.9)
 
 def measured(given: argparse.Namespace, config: DistillConfig) -> dict[str, Any]:
     """The bundle as it is, and both updates of it, asked what came in the test period."""
-    inputs = read_inputs(given.interactions, given.items, config.data)
-    catalogue, _ = catalogue_of(inputs)
-    log, _ = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
+    log, catalogue, _ = read_clean(given, config)
     opens, closes = np.quantile(log.times, VALIDATION)
     newer = (log.times >= opens) & (log.times < closes)
     write_tables(log, catalogue, newer, given.work)

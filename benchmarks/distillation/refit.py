@@ -28,6 +28,7 @@ from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.pipeline import distill
 from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.update.data import catalogue_places
 from pocketrec_runtime import Engine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
@@ -69,8 +70,7 @@ def write_tables(log: Interactions, items: ItemTable, kept: NDArray[np.bool_], t
 
 def asked(log: Interactions, taken: NDArray[np.bool_], ids: tuple[str, ...]) -> QuerySet:
     """What each user met first of the taken events that was new, after all that was kept."""
-    place = {item: number for number, item in enumerate(ids)}
-    places = np.array([place.get(item, -1) for item in log.item_ids], dtype=np.int32)[log.items]
+    places = catalogue_places(log, ids)
     histories, targets = [], []
     offsets, _ = log.histories()
     for start, end in pairwise(offsets.tolist()):
@@ -83,14 +83,22 @@ def asked(log: Interactions, taken: NDArray[np.bool_], ids: tuple[str, ...]) -> 
     return QuerySet(histories, np.array(targets, dtype=np.int64))
 
 
-def measured(given: argparse.Namespace, config: DistillConfig) -> dict[str, Any]:
-    """Both bundles made, and asked."""
+def read_clean(
+    given: argparse.Namespace, config: DistillConfig
+) -> tuple[Interactions, ItemTable, DataSettings]:
+    """The log as `distill` would learn from it, the catalogue, and the settings that read them."""
     inputs = read_inputs(given.interactions, given.items, config.data)
     catalogue, _ = catalogue_of(inputs)
     log, _ = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
+    return log, catalogue, inputs.settings
+
+
+def measured(given: argparse.Namespace, config: DistillConfig) -> dict[str, Any]:
+    """Both bundles made, and asked."""
+    log, catalogue, settings = read_clean(given, config)
     taken = newest(log, config.run.split)
     write_tables(log, catalogue, ~taken, given.work)
-    config = replace(config, data=DataSettings(baskets=inputs.settings.baskets))
+    config = replace(config, data=DataSettings(baskets=settings.baskets))
     gains, events = {}, {}
     for name, refit in (("measured", False), ("refitted", True)):
         report = distill(

@@ -37,6 +37,9 @@ APPEND_TOLERANCE = 1e-4
 AWARE_EPOCHS, AWARE_RATE = 2, 0.1
 """Passes of quantization-aware fine-tuning, and its step size over the student's."""
 
+AWARE: Mapping[str, float] = {"epochs": AWARE_EPOCHS, "rate": AWARE_RATE}
+"""Makes anew what depends on that fine-tuning."""
+
 _USERS = 512
 
 TOWER_BITS: Mapping[str, Bits | None] = {"fp32": None, "int8": 8, "int4": 4}

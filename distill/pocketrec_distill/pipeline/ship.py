@@ -32,6 +32,7 @@ from pocketrec_distill.pipeline.measure import (
 )
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import (
+    AWARE,
     FULL,
     LOST_NDCG,
     PRECISIONS,
@@ -71,7 +72,7 @@ class Shipping:
 
     def __init__(self, models: RunModels) -> None:
         self.models, self.data = models, models.data
-        self.key = models.student_key
+        self.key = {**models.student_key, "aware": AWARE}
         self._exported: dict[str, Mapping[str, bytes]] = {}
         self._gains: dict[Precision, NDArray[np.float64]] = {}
 

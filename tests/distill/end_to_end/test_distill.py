@@ -187,6 +187,19 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(
     assert {"student", "export", "quantize", "item-tower"} == made - {"aware"}
 
 
+def test_other_passes_of_fine_tuning_are_measured_anew(
+    finished: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = finished.place
+    monkeypatch.setattr("pocketrec_distill.pipeline.ship.AWARE", {"epochs": 1, "rate": 0.1})
+    run_dir = Path(shutil.copytree(place.run_dir, tmp_path / "run"))
+    again = Workplace(place.interactions, place.items, place.config, tmp_path / "b", run_dir)
+    said = again.distill("--json").stderr.splitlines()
+    assert any(line.startswith("student: kept") for line in said)
+    made = {line.split(":")[0] for line in said if "peak memory" in line}
+    assert "quantize" in made
+
+
 def run_in_background(place: Workplace, prelude: str = "") -> subprocess.Popen[str]:
     code = (
         f"{prelude}\nimport sys; from pocketrec.cli.app import main; sys.exit(main(sys.argv[1:]))"
