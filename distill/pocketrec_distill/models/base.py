@@ -211,7 +211,8 @@ class SequenceScorer:
         """The k best unseen items for one user, with item vectors kept from the call before."""
         if self._kept_table is None:
             self._kept_table = self._table()
-        scores = self._position_scores([history[-self.window :]], 1, self._kept_table)[0]
+        user = self._read([history[-self.window :]], 1, self._kept_table)
+        scores: Floats = (user @ self._kept_table.T)[0].cpu().numpy()
         scores[history] = -np.inf
         k = min(k, len(scores))
         best = np.argpartition(-scores, k - 1)[:k]
@@ -221,26 +222,30 @@ class SequenceScorer:
     def position_scores(self, sequences: Sequence[History], newest: int) -> Floats:
         """Scores after each of the `newest` last events of each sequence, in one pass each."""
         table = self._table()
-        lengths = np.array([len(sequence) for sequence in sequences])
+        scores: Floats = (self._user_vectors(sequences, newest, table) @ table.T).cpu().numpy()
+        return scores
+
+    def _user_vectors(self, sequences: Sequence[History], newest: int, table: Tensor) -> Tensor:
+        """User vectors after each of the `newest` last events, float32 (events, width)."""
+        lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
         offsets = np.concatenate(([0], np.cumsum(np.minimum(lengths, newest))))
-        scores = np.empty((int(offsets[-1]), len(table)), dtype=np.float32)
+        users = torch.empty(int(offsets[-1]), table.shape[1], device=table.device)
         # Similar lengths share a batch, so that little of it is padding.
         order = np.argsort(lengths, kind="stable")
         for start in range(0, len(order), self.batch):
             rows = order[start : start + self.batch]
-            found = self._position_scores([sequences[row] for row in rows], newest, table)
-            scores[np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in rows])] = found
-        return scores
+            places = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in rows])
+            found = self._read([sequences[row] for row in rows], newest, table)
+            users[torch.from_numpy(places).to(table.device)] = found
+        return users
 
     def _table(self) -> Tensor:
         self.model.eval()
         return self.fill(self.model.item_vectors())
 
-    def _position_scores(self, sequences: Sequence[History], newest: int, table: Tensor) -> Floats:
+    def _read(self, sequences: Sequence[History], newest: int, table: Tensor) -> Tensor:
         items = pad(sequences).to(table.device)
-        users = self.model(table[items.clamp_min(0)])
+        users: Tensor = self.model(table[items.clamp_min(0)])
         places = torch.arange(items.shape[1], device=table.device)[None, :]
         lengths = (items != PADDING).sum(dim=1, keepdim=True)
-        wanted = (places < lengths) & (places >= lengths - newest)
-        scores: Floats = (users[wanted] @ table.T).cpu().numpy()
-        return scores
+        return users[(places < lengths) & (places >= lengths - newest)]

@@ -32,6 +32,7 @@ from pocketrec_distill.models.base import (
 )
 from pocketrec_distill.models.blend import LogScores, fit_weights, score_floor
 from pocketrec_distill.models.nearest_known import NEIGHBOURS, NearestKnown
+from pocketrec_distill.models.read_once import ReadOnce
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.linear import linear_key
 from pocketrec_distill.pipeline.teachers import TEACHER_BATCH
@@ -223,13 +224,14 @@ def blend_parts(models: "RunModels", fill: Fill) -> dict[str, PositionScorer]:
         fill: What the item vectors of sequence models become.
     """
 
-    def sequential(model: SequenceModel, batch: int = BATCH) -> PositionScorer:
-        return Remembering(SequenceScorer(model, models.window, batch, fill))
+    def sequential(model: SequenceModel) -> PositionScorer:
+        return Remembering(SequenceScorer(model, models.window, BATCH, fill))
 
     linear = Remembering(models.linear.teaching)
     floor = score_floor(linear.scores(models.choices.histories))
+    llm = ReadOnce(models.teacher, models.window, TEACHER_BATCH, fill, models.read)
     parts: dict[str, PositionScorer] = {
-        "teacher": sequential(models.teacher, TEACHER_BATCH),
+        "teacher": Remembering(llm),
         "control": sequential(models.control),
         "linear": linear,
         "log_linear": LogScores(linear, floor),

@@ -24,6 +24,7 @@ from pocketrec_distill.models.base import (
 from pocketrec_distill.models.blend import Blend
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.models.read_once import Read
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
@@ -83,6 +84,7 @@ class RunModels:
         self.asked = asked_of(data, self.window)
         self.choices = self.asked.choices
         self.spread = spread_over(config.run.ray, self.device)
+        self.read: Read = {}
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Stage key: the data, the run's seed and window, and the sections that matter."""

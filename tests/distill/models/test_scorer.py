@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.base import PADDING, Remembering, SequenceModel, pad
+from pocketrec_distill.models.read_once import Read, ReadOnce
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 
@@ -89,6 +90,42 @@ def test_the_last_answer_is_remembered_and_no_other() -> None:
     assert scorer.position_scores(asked, 2)[0, 0] == 23
     assert scorer.position_scores(list(asked), 2)[0, 0] == 24
     assert scorer.scores(asked)[0, 0] == 5
+
+
+class Listed(RunningSum):
+    """Keeps how many histories it was given at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[int] = []
+
+    def forward(self, item_vectors: Tensor) -> Tensor:
+        self.given.append(len(item_vectors))
+        return super().forward(item_vectors)
+
+
+def test_what_was_read_is_not_read_again() -> None:
+    model, read = Listed(), Read()
+    asked = [*histories(), histories()[0]]
+    first = ReadOnce(model, WINDOW, read=read).scores(asked)
+    assert model.given == [len(LENGTHS)]  # the last stands there already
+    again = ReadOnce(model, WINDOW, read=read).scores(asked[::-1])
+    assert sum(model.given) == len(LENGTHS)
+    np.testing.assert_array_equal(again, first[::-1])
+    np.testing.assert_array_equal(first, SequenceScorer(RunningSum(), WINDOW).scores(asked))
+
+
+def test_histories_are_told_apart_by_the_vectors_read() -> None:
+    def fill(vectors: Tensor) -> Tensor:
+        return vectors.index_copy(0, torch.tensor([3]), torch.tensor([[100.0, 1.0]]))
+
+    model, read = Listed(), Read()
+    asked = [np.array([3, 5], np.int32), np.array([5], np.int32)]
+    ReadOnce(model, WINDOW, read=read).scores(asked)
+    filled = ReadOnce(model, WINDOW, fill=fill, read=read).scores(asked)
+    assert model.given == [2, 1]  # only the one that item 3 stands in
+    expected = SequenceScorer(RunningSum(), WINDOW, fill=fill).scores(asked)
+    np.testing.assert_array_equal(filled, expected)
 
 
 def test_scores_use_the_window_and_no_more(model: SequenceModel) -> None:
