@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -19,19 +20,23 @@ from pocketrec_distill.models.base import (
 Read = dict[bytes, Tensor]
 """User vectors, float32 (width,), by the digest of the item vectors that were read."""
 
+# What each model has read, for as long as it is there.
+_READ: WeakKeyDictionary[SequenceModel, Read] = WeakKeyDictionary()
+
 
 class ReadOnce(SequenceScorer):
     """A `SequenceScorer` that asks its model once about the newest events of a history.
 
-    A blend is weighed, and then reported, on the same validation queries. What is read decides, not
-    which items it stands for: where `fill` changes a vector, the history is another.
+    Validation says which pass of an LLM is kept, what it is worth in a blend, and what a report
+    says of it: one reading of the kept pass serves all three. What is read decides, not which
+    items it stands for: where `fill` changes a vector, the history is another. So it is where
+    training went on, since item vectors are trained with all else.
 
     Args:
-        model: The model, which is trained already.
+        model: The model.
         window: Newest events that it reads.
         batch: Histories that it reads at once.
         fill: As of `SequenceScorer`.
-        read: What the model has read, and will have: its scorers share one.
     """
 
     def __init__(
@@ -40,10 +45,9 @@ class ReadOnce(SequenceScorer):
         window: int,
         batch: int = BATCH,
         fill: Fill = as_they_are,
-        read: Read | None = None,
     ) -> None:
         super().__init__(model, window, batch, fill)
-        self.read: Read = {} if read is None else read
+        self._known: Read = _READ.setdefault(model, {})
 
     @torch.inference_mode()
     def scores(self, histories: Sequence[History]) -> Floats:
@@ -52,9 +56,9 @@ class ReadOnce(SequenceScorer):
         rows = table.cpu().numpy()
         newest = [history[-self.window :] for history in histories]
         keys = [hashlib.blake2b(rows[items].tobytes()).digest() for items in newest]
-        fresh = {k: items for k, items in zip(keys, newest, strict=True) if k not in self.read}
+        fresh = {k: items for k, items in zip(keys, newest, strict=True) if k not in self._known}
         vectors = self._user_vectors([*fresh.values()], 1, table)
-        self.read.update(zip(fresh, vectors, strict=True))
-        users = torch.stack([self.read[key] for key in keys])
+        self._known.update(zip(fresh, vectors, strict=True))
+        users = torch.stack([self._known[key] for key in keys])
         scores: Floats = (users @ table.T).cpu().numpy()
         return scores

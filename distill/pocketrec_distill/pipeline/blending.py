@@ -229,7 +229,7 @@ def blend_parts(models: "RunModels", fill: Fill) -> dict[str, PositionScorer]:
 
     linear = Remembering(models.linear.teaching)
     floor = score_floor(linear.scores(models.choices.histories))
-    llm = ReadOnce(models.teacher, models.window, TEACHER_BATCH, fill, models.read)
+    llm = ReadOnce(models.teacher, models.window, TEACHER_BATCH, fill)
     parts: dict[str, PositionScorer] = {
         "teacher": Remembering(llm),
         "control": sequential(models.control),

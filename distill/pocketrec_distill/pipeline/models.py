@@ -24,7 +24,7 @@ from pocketrec_distill.models.base import (
 from pocketrec_distill.models.blend import Blend
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
-from pocketrec_distill.models.read_once import Read
+from pocketrec_distill.models.read_once import ReadOnce
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.teacher import LoraShape, Teacher
@@ -84,7 +84,6 @@ class RunModels:
         self.asked = asked_of(data, self.window)
         self.choices = self.asked.choices
         self.spread = spread_over(config.run.ray, self.device)
-        self.read: Read = {}
 
     def stage_key(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Stage key: the data, the run's seed and window, and the sections that matter."""
@@ -106,8 +105,7 @@ class RunModels:
     def _checked(self, model: SequenceModel, llm: bool) -> NDArray[np.float64]:
         """What says which pass is kept: NDCG@10 of each query, float64 (queries,)."""
         if llm:
-            scorer = SequenceScorer(model, self.window, TEACHER_BATCH)
-            return ndcg_of(scorer, self.asked.by_pass)
+            return ndcg_of(ReadOnce(model, self.window, TEACHER_BATCH), self.asked.by_pass)
         return self.gains(SequenceScorer(model, self.window))
 
     def gains(self, scorer: Scorer) -> NDArray[np.float64]:

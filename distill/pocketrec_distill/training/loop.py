@@ -181,6 +181,8 @@ def fit(
     curve: list[Epoch] = []
     kept = Kept(distilled=labels is not None, last=validate is None)
     kept_state = _trained_state(model)
+    # Where steps grow smaller, the last ones mend what large ones spoiled.
+    steady = settings.schedule == "constant"
     for epoch in range(1, settings.epochs + 1):
         loss = _train_epoch(
             model,
@@ -203,7 +205,7 @@ def fit(
             curve.append(Epoch(epoch, loss, float(gains.mean())))
             if kept.takes(epoch, gains):
                 kept_state = _trained_state(model)
-        if epoch - kept.epoch >= settings.patience:
+        if epoch - kept.epoch >= settings.patience or (steady and kept.overfits):
             break
     model.load_state_dict(kept_state, strict=False)
     return [replace(row, kept=row.epoch == kept.epoch) for row in curve]

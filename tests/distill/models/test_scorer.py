@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.base import PADDING, Remembering, SequenceModel, pad
-from pocketrec_distill.models.read_once import Read, ReadOnce
+from pocketrec_distill.models.read_once import ReadOnce
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
 
@@ -105,27 +105,42 @@ class Listed(RunningSum):
 
 
 def test_what_was_read_is_not_read_again() -> None:
-    model, read = Listed(), Read()
-    asked = [*histories(), histories()[0]]
-    first = ReadOnce(model, WINDOW, read=read).scores(asked)
+    model, asked = Listed(), [*histories(), histories()[0]]
+    first = ReadOnce(model, WINDOW).scores(asked)
     assert model.given == [len(LENGTHS)]  # the last stands there already
-    again = ReadOnce(model, WINDOW, read=read).scores(asked[::-1])
+    again = ReadOnce(model, WINDOW).scores(asked[::-1])
     assert sum(model.given) == len(LENGTHS)
     np.testing.assert_array_equal(again, first[::-1])
     np.testing.assert_array_equal(first, SequenceScorer(RunningSum(), WINDOW).scores(asked))
+    # Another model has read nothing.
+    other = Listed()
+    ReadOnce(other, WINDOW).scores(asked)
+    assert other.given == [len(LENGTHS)]
 
 
 def test_histories_are_told_apart_by_the_vectors_read() -> None:
     def fill(vectors: Tensor) -> Tensor:
         return vectors.index_copy(0, torch.tensor([3]), torch.tensor([[100.0, 1.0]]))
 
-    model, read = Listed(), Read()
+    model = Listed()
     asked = [np.array([3, 5], np.int32), np.array([5], np.int32)]
-    ReadOnce(model, WINDOW, read=read).scores(asked)
-    filled = ReadOnce(model, WINDOW, fill=fill, read=read).scores(asked)
+    ReadOnce(model, WINDOW).scores(asked)
+    filled = ReadOnce(model, WINDOW, fill=fill).scores(asked)
     assert model.given == [2, 1]  # only the one that item 3 stands in
     expected = SequenceScorer(RunningSum(), WINDOW, fill=fill).scores(asked)
     np.testing.assert_array_equal(filled, expected)
+
+
+def test_a_model_that_learned_reads_again(model: SequenceModel) -> None:
+    before = ReadOnce(model, WINDOW).scores(histories())
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    table = model.item_vectors()
+    newest = [history[-WINDOW:] for history in histories()]
+    (model(table[pad(newest).clamp_min(0)]) @ table.T).logsumexp(dim=-1).mean().backward()
+    optimiser.step()
+    after = ReadOnce(model, WINDOW).scores(histories())
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, SequenceScorer(model, WINDOW).scores(histories()), atol=1e-5)
 
 
 def test_scores_use_the_window_and_no_more(model: SequenceModel) -> None:

@@ -381,3 +381,14 @@ def test_fit_with_averages_learns_the_cycle() -> None:
     best = max(epoch.ndcg for epoch in curve)
     assert best == 1.0
     assert ndcg(model) == best
+
+
+@pytest.mark.parametrize(("schedule", "passes"), [("constant", 3), ("cosine", 6)])
+def test_a_model_that_overfits_beyond_doubt_stops_where_steps_stay_large(
+    schedule: str, passes: int
+) -> None:
+    gains = iter([np.full(9, value) for value in (0.9, 0.1, 0.1, 0.1, 0.1, 0.1)])
+    settings = TrainSettings(epochs=6, patience=6, schedule=schedule)
+    curve = fit(student(), CYCLE, lambda _model: next(gains), settings)
+    assert len(curve) == passes
+    assert [row.kept for row in curve] == [True] + [False] * (passes - 1)

@@ -60,3 +60,34 @@ def test_queries_are_compared_in_pairs() -> None:
 def test_a_mean_alone_has_no_error(distilled: bool) -> None:
     means = [np.array([value]) for value in (0.0, 0.3, 0.2999, 0.3, 0.31)]
     assert passes(distilled, *means) == [1, 2, 2, 2, 5]
+
+
+def overfits(*gains: np.ndarray) -> list[bool]:
+    """Whether a training of hard labels is over after each pass."""
+    kept = Kept(distilled=False)
+    found = []
+    for epoch, values in enumerate(gains, 1):
+        kept.takes(epoch, values)
+        found.append(kept.overfits)
+    return found
+
+
+def test_two_passes_worse_beyond_doubt_are_the_end() -> None:
+    # Unlike queries: two standard errors of a difference are .042.
+    assert overfits(gains(0.3, 1), gains(0.25, 2), gains(0.25, 3)) == [False, False, True]
+
+
+def test_passes_worse_by_chance_are_not() -> None:
+    falling = [gains(0.3 - 0.01 * seed, seed) for seed in range(5)]
+    assert not any(overfits(*falling))
+
+
+def test_a_pass_between_that_may_be_as_good_goes_on() -> None:
+    worse = gains(0.25, 2)
+    assert overfits(gains(0.3, 1), worse, gains(0.29, 3), worse, gains(0.31, 4), worse) == (
+        [False] * 6
+    )
+
+
+def test_means_alone_are_never_beyond_doubt() -> None:
+    assert not any(overfits(*(np.array([value]) for value in (0.9, 0.1, 0.1, 0.1))))
