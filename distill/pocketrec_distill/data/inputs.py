@@ -7,6 +7,7 @@ from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.formats import Published, load_published
 from pocketrec_distill.data.interaction_items import items_from_interactions
 from pocketrec_distill.data.items import ItemTable, item_table
+from pocketrec_distill.data.parquet import is_folder_of_parts
 from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import read_table
@@ -25,7 +26,8 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
         ConfigError: No format has this name.
         DataError: A table cannot be read, or the folder is in no known format.
     """
-    if not settings.format and not interactions.is_dir():
+    is_table = not interactions.is_dir() or is_folder_of_parts(interactions)
+    if not settings.format and is_table:
         table = read_table(interactions, settings.encoding)
         given = None if items is None else read_table(items, settings.encoding)
         return Published("", table, given, settings)

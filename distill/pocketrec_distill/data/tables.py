@@ -9,6 +9,8 @@ from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.delimited import RECBOLE_TYPE, read_delimited
 from pocketrec_distill.data.json_objects import JSON_ENDINGS
 from pocketrec_distill.data.json_table import read_json
+from pocketrec_distill.data.parquet import ENDINGS as PARQUET_ENDINGS
+from pocketrec_distill.data.parquet import is_folder_of_parts, read_parquet
 from pocketrec_distill.errors import DataError
 from pocketrec_runtime.errors import MissingExtraError
 
@@ -19,7 +21,6 @@ __all__ = ["RECBOLE_TYPE", "TEXT_ENDINGS", "arrow", "read_table"]
 
 _RECBOLE = (".inter", ".item", ".user", ".kg", ".link")
 _DELIMITED = (".csv", ".tsv", ".txt", ".dat", *_RECBOLE)
-_PARQUET = (".parquet", ".pq")
 # Kinds of files whose encoding matters.
 TEXT_ENDINGS = (*_DELIMITED, *JSON_ENDINGS)
 # What to do with files that hold a table, but are none.
@@ -49,9 +50,9 @@ def read_table(source: Any, encoding: str = "utf-8") -> "pa.Table":
     """A table from a path, a pandas or polars frame, or anything that speaks Arrow.
 
     Delimited files and JSON give strings only, so that ids such as `007` stay what they are; gzip
-    is read by its extension. Tab-separated files have no quoting, as RecBole, MIND and HetRec
-    publish them, unless all names of the columns are quoted. Unnamed row labels of a pandas
-    frame are left out; a named index is a column.
+    is read by its extension. A folder of Parquet parts is a table. Tab-separated files have no
+    quoting, as RecBole, MIND and HetRec publish them, unless all names of the columns are quoted.
+    Unnamed row labels of a pandas frame are left out; a named index is a column.
 
     Raises:
         DataError: No such file, an unknown kind of file, one that is not what its name says, or a
@@ -93,14 +94,16 @@ def _from_frame(source: Any) -> "pa.Table":
 
 def _from_file(path: Path, encoding: str) -> "pa.Table":
     pa = arrow()
-    if not path.is_file():
+    parts = is_folder_of_parts(path)
+    if not parts and not path.is_file():
         raise DataError(f"no file at {str(path)!r}; give the path of a table")
     kind = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
-    with path.open("rb"):
-        pass  # a refusal by the system says so itself; what Arrow says is about the content
+    if not parts:
+        with path.open("rb"):
+            pass  # a refusal by the system says so itself; what Arrow says is about the content
     try:
-        if kind in _PARQUET:
-            return _read_parquet(path)
+        if parts or kind in PARQUET_ENDINGS:
+            return read_parquet(path)
         if kind in _DELIMITED:
             return read_delimited(path, recbole=kind in _RECBOLE, encoding=encoding)
         if kind in JSON_ENDINGS:
@@ -113,15 +116,5 @@ def _from_file(path: Path, encoding: str) -> "pa.Table":
             f"not {encoding}"
         ) from error
     advice = f"{_ADVICE[kind]}, or " if kind in _ADVICE else ""
-    known = ", ".join((*TEXT_ENDINGS, *_PARQUET))
+    known = ", ".join((*TEXT_ENDINGS, *PARQUET_ENDINGS))
     raise DataError(f"{path.name} is of no known kind; {advice}give {known}, plain or .gz")
-
-
-def _read_parquet(path: Path) -> "pa.Table":
-    from pyarrow import parquet
-
-    if path.suffix.lower() == ".gz":
-        pa = arrow()
-        with pa.input_stream(str(path), compression="gzip") as stream:
-            return parquet.read_table(pa.BufferReader(stream.read()))
-    return parquet.ParquetFile(path).read()

@@ -10,7 +10,8 @@ from pocketrec_distill.config import config_from_mapping
 from pocketrec_distill.data import DataSettings, DropRule, clean
 from pocketrec_distill.data.columns import known_names
 from pocketrec_distill.data.formats import FORMATS, NAMED_ONLY
-from pocketrec_distill.data.tables import _PARQUET, TEXT_ENDINGS
+from pocketrec_distill.data.parquet import ENDINGS as PARQUET_ENDINGS
+from pocketrec_distill.data.tables import TEXT_ENDINGS
 from pocketrec_distill.sources import movielens
 from pocketrec_distill.sources.smollm2 import WHEEL
 
@@ -30,7 +31,7 @@ def test_the_table_of_columns() -> None:
 
 def test_the_endings() -> None:
     formats = PAGE[PAGE.index("## Formats") : PAGE.index("A further `.gz`")]
-    assert set(re.findall(r"`(\.[a-z]+)`", formats)) == {*TEXT_ENDINGS, *_PARQUET}
+    assert set(re.findall(r"`(\.[a-z]+)`", formats)) == {*TEXT_ENDINGS, *PARQUET_ENDINGS}
 
 
 def test_the_published_formats() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.formats.published import Published
 from pocketrec_distill.data.formats.text import read_headed
+from pocketrec_distill.data.parquet import is_folder_of_parts
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import TEXT_ENDINGS, read_table
 from pocketrec_distill.errors import DataError
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def named_files(folder: Path, stem: str) -> list[Path]:
-    """Files called `stem`, with any ending."""
-    return [path for path in sorted(folder.iterdir())
-            if path.is_file() and path.name.split(".")[0].lower() == stem]  # fmt: skip
+    """Tables called `stem`: files with any ending, and folders of Parquet parts."""
+    named = (path for path in sorted(folder.iterdir()) if path.name.split(".")[0].lower() == stem)
+    return [path for path in named if path.is_file() or is_folder_of_parts(path)]
 
 
 def plain_tables(folder: Path, settings: DataSettings) -> Published:
