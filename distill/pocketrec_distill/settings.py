@@ -150,7 +150,8 @@ class TeacherSettings:
             number of virtual positions.
         dropout: Dropout on item vectors.
         epochs: Most passes over the data.
-        patience: Passes without a better validation NDCG@10 before training stops.
+        patience: Passes without a better validation NDCG@10 before training stops; two in a row
+            that are worse beyond doubt stop it too.
         batch: Sequences per step.
         pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
             time; 0 takes all. It bounds the time of the slowest stage on large data.
@@ -257,7 +258,8 @@ class ControlSettings:
     Attributes:
         dropout: Dropout on inputs, attention and block outputs.
         epochs: Most passes over the data.
-        patience: Passes without a better validation NDCG@10 before training stops.
+        patience: Passes without a better validation NDCG@10 before training stops; two in a row
+            that are worse beyond doubt stop it too.
         batch: Sequences per step at most.
         positions: Positions per step at most, on average: long histories make small batches, so
             that a step weighs alike whatever the data.
