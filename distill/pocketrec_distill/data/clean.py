@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.data.account import CleaningAccount
+from pocketrec_distill.data.clocks import with_joined_times
 from pocketrec_distill.data.columns import InteractionColumns
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.roles import interaction_columns
@@ -63,6 +64,7 @@ def clean(
         kept = kept_by(table, rule)
         account.drop(f"rule: {rule.column} {rule.op} {rule.value}", table.num_rows - kept.num_rows)
         table = kept
+    table = with_joined_times(table, settings, account)
     columns = interaction_columns(table, settings, account)
     rows = _read(table, columns, settings, account)
     kept_rows = np.ones(table.num_rows, dtype=bool)
