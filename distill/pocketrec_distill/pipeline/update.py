@@ -187,7 +187,9 @@ def _with_made_up(
     events: Events, student: Student, contents: BundleContents, config: DistillConfig
 ) -> Events:
     """The events with histories of the old student's own as replay and as old queries."""
-    count = min(config.update.made_up, 4 * len(events.sequences) + 100)
+    # Without a pass nothing is learned from them: they only ask.
+    wanted = config.update.made_up if config.update.epochs else 0
+    count = min(wanted, 4 * len(events.sequences) + 100)
     length = max(MIN_OLD_EVENTS, min(_MADE_UP_EVENTS, contents.model.window + 1))
     drawn = made_up_histories(
         student, contents.catalogue.popularity, count + _MADE_UP_QUERIES, length, config.run.seed
