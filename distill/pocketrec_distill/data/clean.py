@@ -95,6 +95,7 @@ def _read(
     else:
         moments, note = times(table, columns.time)
         account.note(note)
+    account.note(_on_low_ratings(table, columns.rating, settings))
     weight = np.ones(count) if columns.weight is None else numbers(table, columns.weight)
     users, items = encode_ids(table, columns.user), encode_ids(table, columns.item)
     return _Rows(users, items, moments, weight, _events(table, columns.event, settings, account))
@@ -172,6 +173,27 @@ def _bad_times(table: "pa.Table", column: str | None, rows: _Rows) -> str:
     text = as_text(table, column).take(arrow().array(bad)).drop_null()
     example = f' such as "{text[0].as_py()[:MAX_EXAMPLE]}"' if len(text) else ""
     return f"bad time in {column!r}{example} (no number, no date, or before 1970)"
+
+
+def _on_low_ratings(table: "pa.Table", column: str | None, settings: DataSettings) -> str:
+    """How many events count as liked although they were rated low, empty where none does."""
+    if column is None or settings.min_rating > 0:
+        return ""
+    try:
+        rated = numbers(table, column)
+    except DataError:  # no numbers, and nobody asked for any
+        return ""
+    rated = rated[np.isfinite(rated)]
+    if not len(rated):
+        return ""
+    middle = (rated.min() + rated.max()) / 2
+    low = int((rated < middle).sum())
+    if not low:
+        return ""
+    return (
+        f"{low:,} rows ({low / table.num_rows:.0%}) are rated below {middle:g} in {column!r} and "
+        "count as any other; [data] min_rating drops low ones"
+    )
 
 
 def _drop_duplicates(rows: _Rows, account: CleaningAccount) -> None:

@@ -251,3 +251,33 @@ def test_one_event() -> None:
     assert events(interactions) == [("用户", "элемент", 1_577_836_800.0)]
     offsets, items = interactions.histories()
     assert (offsets.tolist(), items.tolist()) == ([0, 1], [0])
+
+
+RATED = {"user": ["u"] * 4, "item": list("abcd")}
+
+
+@pytest.mark.parametrize(
+    ("ratings", "said"),
+    [
+        ([1, 2.5, 4, 5], "2 rows (50%) are rated below 3 in 'rating' and count as any other"),
+        (["0.5", "5", "4", "bad"], "1 rows (25%) are rated below 2.75 in 'rating'"),
+        ([None, 1, 10, 10], "1 rows (25%) are rated below 5.5"),
+    ],
+)
+def test_low_ratings_that_count_are_told(ratings: list, said: str) -> None:
+    _, account = clean(pa.table({**RATED, "rating": ratings}), DataSettings())
+    assert any(note.startswith(said) for note in account.notes)
+    assert account.left == 4
+
+
+@pytest.mark.parametrize("ratings", [[5, 5, 5, 5], list("abcd"), [[1], [2], [3], [4]], [None] * 4])
+def test_ratings_that_are_none_or_alike_say_nothing(ratings: list) -> None:
+    _, account = clean(pa.table({**RATED, "rating": ratings}), DataSettings())
+    assert not any("rated" in note for note in account.notes)
+
+
+def test_nothing_is_told_where_low_ratings_are_dropped() -> None:
+    table = pa.table({**RATED, "rating": [1, 2, 4, 5]})
+    _, account = clean(table, DataSettings(min_rating=3))
+    assert not any("rated" in note for note in account.notes)
+    assert account.left == 2
