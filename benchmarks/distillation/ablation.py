@@ -24,7 +24,7 @@ from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
-from pocketrec_distill.settings import distillation_training
+from pocketrec_distill.pipeline.training import distillation_training
 from pocketrec_distill.training import TrainSettings, fit
 
 # Name -> changes of the student's training; "none" is hard labels alone.

@@ -13,7 +13,6 @@ from pocketrec_distill.training.settings import (
     DEFAULT_CANDIDATES,
     FULL_CATALOGUE_ITEMS,
     LOSSES,
-    TrainSettings,
 )
 
 
@@ -149,14 +148,13 @@ class TeacherSettings:
         rank: Rank of the LoRA updates; of AdaLoRA the mean rank at the end; of prefix tuning the
             number of virtual positions.
         dropout: Dropout on item vectors.
-        epochs: Most passes over the data.
-        patience: Passes without a better validation NDCG@10 before training stops; two in a row
-            that are worse beyond doubt stop it too.
+        epochs: Passes over the data; the step size falls to nearly 0 at the last one.
+        patience: Passes without a better validation NDCG@10 before training stops.
         batch: Sequences per step.
         pass_positions: Positions of one pass at most, on average, of sequences drawn anew each
             time; 0 takes all. It bounds the time of the slowest stage on large data.
-        learning_rate: Step size of the new layers.
-        adapter_rate: Step size of the adapter over `learning_rate`.
+        learning_rate: Highest step size of the new layers.
+        adapter_rate: Step size of the adapter over that of the new layers.
         adapter: "lora", "adalora", "ia3" or "prefix".
         checkpointing: Compute activations again in the backward pass, to save memory.
     """
@@ -165,7 +163,7 @@ class TeacherSettings:
     blocks: int = 12
     rank: int = 16
     dropout: float = 0.3
-    epochs: int = 4
+    epochs: int = 2
     patience: int = 2
     batch: int = 32
     pass_positions: int = 100_000
@@ -335,44 +333,6 @@ class DistillationSettings:
         if self.candidates and self.loss != "kl":
             return self.candidates if self.candidates < items - 1 else 0
         return 0 if items <= FULL_CATALOGUE_ITEMS else DEFAULT_CANDIDATES
-
-
-def hard_label_training(control: ControlSettings, seed: int) -> TrainSettings:
-    """How the control and SASRec are trained."""
-    return TrainSettings(
-        epochs=control.epochs,
-        patience=control.patience,
-        batch=control.batch,
-        positions=control.positions,
-        pass_positions=control.pass_positions,
-        average=control.average,
-        learning_rate=control.learning_rate,
-        weight_decay=control.weight_decay,
-        seed=seed,
-    )
-
-
-def distillation_training(
-    student: StudentSettings, distillation: DistillationSettings, seed: int
-) -> TrainSettings:
-    """How the student is trained, and what it takes from the teacher."""
-    return TrainSettings(
-        epochs=student.epochs,
-        patience=student.patience,
-        batch=student.batch,
-        positions=student.positions,
-        pass_positions=student.pass_positions,
-        average=student.average,
-        learning_rate=student.learning_rate,
-        schedule="cosine",
-        weight_decay=student.weight_decay,
-        teacher_weight=distillation.teacher_weight,
-        loss=distillation.loss,
-        candidates=distillation.candidates or DEFAULT_CANDIDATES,
-        own=distillation.own,
-        samples=distillation.samples,
-        seed=seed,
-    )
 
 
 @dataclass(frozen=True)

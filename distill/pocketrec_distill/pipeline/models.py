@@ -54,10 +54,14 @@ from pocketrec_distill.pipeline.teachers import (
     refined,
     teachers_key,
 )
+from pocketrec_distill.pipeline.training import (
+    distillation_training,
+    hard_label_training,
+    teacher_training,
+)
 from pocketrec_distill.pipeline.trending import Trend, chosen_trend
 from pocketrec_distill.placement import CPU, placed_on
 from pocketrec_distill.presets import LLM
-from pocketrec_distill.settings import distillation_training, hard_label_training
 from pocketrec_distill.spread import spread_over
 from pocketrec_distill.training import TrainSettings
 from pocketrec_distill.training.linear_start import Choices, start_as_linear
@@ -92,6 +96,8 @@ class RunModels:
         settings = {name: asdict(getattr(self.config, name)) for name in sections}
         if "llm" in sections and self.config.pretrain.enabled:
             settings["pretrain"] = asdict(self.config.pretrain)
+        if "teacher" in sections:
+            settings["teacher"]["schedule"] = teacher_training(self.config.teacher, 0).schedule
         run = self.config.run
         return {
             "data": self.data.fingerprint,
@@ -292,15 +298,7 @@ class RunModels:
                 teacher.start_from(start)
             return teacher
 
-        training = TrainSettings(
-            epochs=settings.epochs,
-            patience=settings.patience,
-            batch=settings.batch,
-            pass_positions=settings.pass_positions,
-            learning_rate=settings.learning_rate,
-            seed=self.seed,
-        )
-        key = self.control_key("llm", "teacher")
+        key, training = self.control_key("llm", "teacher"), teacher_training(settings, self.seed)
         return self._trained("teacher", build, training, key, llm=True, together=True)
 
     @functools.cached_property

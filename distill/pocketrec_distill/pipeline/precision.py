@@ -15,8 +15,8 @@ from pocketrec_distill.models.base import PADDING, History, pad
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.students import AnyStudent
+from pocketrec_distill.pipeline.training import distillation_training
 from pocketrec_distill.placement import CPU
-from pocketrec_distill.settings import distillation_training
 from pocketrec_distill.training.fake_quant import quantized, round_tower
 from pocketrec_runtime import BundleContents, quantize_rows
 from pocketrec_runtime.shape import RowFormat

@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from pocketrec_distill.pipeline.students import llm_student_training
+from pocketrec_distill.pipeline.training import (
+    distillation_training,
+    hard_label_training,
+    teacher_training,
+)
 from pocketrec_distill.presets import LlmStudentSettings
 from pocketrec_distill.settings import (
     ControlSettings,
     DistillationSettings,
     StudentSettings,
-    distillation_training,
-    hard_label_training,
+    TeacherSettings,
 )
 from pocketrec_distill.training import TrainSettings
 
@@ -26,6 +30,7 @@ def other(value: float) -> float:
     ("section", "training"),
     [
         (ControlSettings(), lambda settings: hard_label_training(settings, 0)),
+        (TeacherSettings(), lambda settings: teacher_training(settings, 0)),
         (
             StudentSettings(),
             lambda settings: distillation_training(settings, DistillationSettings(), 0),
