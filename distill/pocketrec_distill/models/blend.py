@@ -1,6 +1,6 @@
 """The blend: a weighted sum of scorers, weights fitted by likelihood on validation queries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -17,6 +17,11 @@ FLOOR_SHARE = 0.03
 
 # Below this spread a part has no opinion on these queries, and its weight would be arbitrary.
 LEAST_SPREAD = 1e-6
+
+# Scores that are looked at together, 1 MB.
+_CELLS = 250_000
+# The logit of what was seen.
+_SEEN = -1e9
 
 
 @dataclass(frozen=True)
@@ -104,27 +109,53 @@ def fit_weights(
     if len(scores) == 0 or len(targets) == 0:
         return tuple(1.0 for _ in scores)
     parts = [torch.from_numpy(part) for part in scores]
-    answers = torch.from_numpy(np.asarray(targets, dtype=np.int64))
-    seen = torch.zeros(parts[0].shape, dtype=torch.bool)
-    for row, history in enumerate(histories):
-        seen[row, torch.from_numpy(np.asarray(history, dtype=np.int64))] = True
     spreads = torch.stack([part.std(correction=0) for part in parts])
     speaking = spreads > LEAST_SPREAD
     heard = [part for part, speaks in zip(parts, speaking, strict=True) if speaks]
     if not heard:
         return tuple(0.0 for _ in parts)
+    answers = torch.from_numpy(np.asarray(targets, dtype=np.int64))
     logs = torch.log(1.0 / spreads[speaking] / len(heard)).requires_grad_()
     optimiser = torch.optim.LBFGS([logs], max_iter=60, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
-        optimiser.zero_grad()
-        logits = sum(w * part for w, part in zip(logs.exp(), heard, strict=True))
-        assert isinstance(logits, Tensor)  # noqa: S101  (narrows `sum` for the type checker)
-        loss = functional.cross_entropy(logits.masked_fill(seen, -1e9), answers)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            loss, slopes = _likelihood(logs.exp(), heard, histories, answers)
+            logs.grad = slopes * logs.exp()
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     weights = torch.zeros(len(parts))
     weights[speaking] = logs.detach().exp()
     return tuple(weights.tolist())
+
+
+def blocks(queries: int, items: int) -> Iterator[slice]:
+    """A few queries at a time, whose scores stay in the processor's caches."""
+    block = max(1, _CELLS // items)
+    return (slice(start, start + block) for start in range(0, queries, block))
+
+
+def _likelihood(
+    weights: Tensor, parts: Sequence[Tensor], histories: Sequence[History], answers: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy of the answers among unseen items, and its slope in each weight.
+
+    What a part is expected to score, less what the answer got, is the slope of its weight.
+    """
+    loss, slopes = (
+        torch.zeros((), dtype=torch.float64),
+        torch.zeros(len(parts), dtype=torch.float64),
+    )
+    for at in blocks(*parts[0].shape):
+        own = answers[at]
+        logits = torch.zeros(len(own), parts[0].shape[1])
+        for weight, part in zip(weights, parts, strict=True):
+            logits.add_(part[at], alpha=float(weight))
+        for row, history in zip(logits, histories[at], strict=True):
+            row[torch.from_numpy(np.asarray(history, dtype=np.int64))] = _SEEN
+        loss += functional.cross_entropy(logits, own, reduction="sum")
+        odds = logits.softmax(dim=1)
+        odds[torch.arange(len(own)), own] -= 1
+        slopes += torch.stack([torch.dot(odds.view(-1), part[at].reshape(-1)) for part in parts])
+    return (loss / len(answers)).float(), (slopes / len(answers)).float()

@@ -30,7 +30,7 @@ from pocketrec_distill.models.base import (
     SequenceScorer,
     as_they_are,
 )
-from pocketrec_distill.models.blend import LogScores, fit_weights, score_floor
+from pocketrec_distill.models.blend import LogScores, blocks, fit_weights, score_floor
 from pocketrec_distill.models.nearest_known import NEIGHBOURS, NearestKnown
 from pocketrec_distill.models.read_once import ReadOnce
 from pocketrec_distill.pipeline.dataset import Dataset
@@ -195,25 +195,37 @@ def leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.inte
 
 def _climb(start: NDArray[np.float32], ahead: Sequence[Floats]) -> NDArray[np.float32]:
     """Coordinate search on NDCG@10: the best factor of each weight in turn."""
-
-    def value(weights: NDArray[np.float32]) -> float:
-        heard = [w * part for w, part in zip(weights, ahead, strict=True) if w > 0]
-        return float(gains(heard).mean())
-
-    weights, best = start.copy(), value(start)
+    weights, best = start.copy(), _value(start, ahead)
     for _ in range(ROUNDS):
         before = best
-        for place in np.flatnonzero(start):
-            tried = [weights.copy() for _ in FACTORS]
-            for moved, factor in zip(tried, FACTORS, strict=True):
-                moved[place] = start[place] * np.float32(factor)
-            found = [(value(moved), moved) for moved in tried if moved.any()]
-            highest, moved = max(found, key=lambda pair: pair[0])
-            if highest > best + LEAST_GAIN:
-                best, weights = highest, moved
+        for place in np.flatnonzero(start).tolist():
+            # The other parts stay as they are while this one is weighed.
+            others = [
+                weight * part
+                for other, (weight, part) in enumerate(zip(weights, ahead, strict=True))
+                if other != place and weight > 0
+            ]
+            rest = [reduce(np.add, others)] if others else []
+            tried = start[place] * np.array(FACTORS, dtype=np.float32)
+            tried = tried if rest else tried[tried > 0]
+            parts = [*rest, ahead[place]]
+            found = [_value([*np.ones(len(rest)), weight], parts) for weight in tried]
+            highest = int(np.argmax(found))
+            if found[highest] > best + LEAST_GAIN:
+                best, weights[place] = found[highest], tried[highest]
         if best == before:
             break
     return weights
+
+
+def _value(weights: Sequence[float] | Floats, ahead: Sequence[Floats]) -> float:
+    """Mean NDCG@10 of the parts at these weights; those of weight 0 are not looked at."""
+    heard = [(np.float32(w), part) for w, part in zip(weights, ahead, strict=True) if w > 0]
+    return float(
+        np.concatenate(
+            [gains([weight * part[at] for weight, part in heard]) for at in blocks(*ahead[0].shape)]
+        ).mean()
+    )
 
 
 def blend_parts(models: "RunModels", fill: Fill) -> dict[str, PositionScorer]:
