@@ -7,15 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from pocketrec_distill.models.base import (
-    BATCH,
-    Fill,
-    Floats,
-    History,
-    SequenceModel,
-    SequenceScorer,
-    as_they_are,
-)
+from pocketrec_distill.models.base import Floats, History, SequenceModel, SequenceScorer
 
 Read = dict[bytes, Tensor]
 """User vectors, float32 (width,), by the digest of the item vectors that were read."""
@@ -31,34 +23,18 @@ class ReadOnce(SequenceScorer):
     says of it: one reading of the kept pass serves all three. What is read decides, not which
     items it stands for: where `fill` changes a vector, the history is another. So it is where
     training went on, since item vectors are trained with all else.
-
-    Args:
-        model: The model.
-        window: Newest events that it reads.
-        batch: Histories that it reads at once.
-        fill: As of `SequenceScorer`.
     """
-
-    def __init__(
-        self,
-        model: SequenceModel,
-        window: int,
-        batch: int = BATCH,
-        fill: Fill = as_they_are,
-    ) -> None:
-        super().__init__(model, window, batch, fill)
-        self._known: Read = _READ.setdefault(model, {})
 
     @torch.inference_mode()
     def scores(self, histories: Sequence[History]) -> Floats:
         """Scores float32 (histories, items) from the newest `window` events of each."""
-        table = self._table()
+        known, table = _READ.setdefault(self.model, {}), self._table()
         rows = table.cpu().numpy()
         newest = [history[-self.window :] for history in histories]
         keys = [hashlib.blake2b(rows[items].tobytes()).digest() for items in newest]
-        fresh = {k: items for k, items in zip(keys, newest, strict=True) if k not in self._known}
+        fresh = {k: items for k, items in zip(keys, newest, strict=True) if k not in known}
         vectors = self._user_vectors([*fresh.values()], 1, table)
-        self._known.update(zip(fresh, vectors, strict=True))
-        users = torch.stack([self._known[key] for key in keys])
+        known.update(zip(fresh, vectors, strict=True))
+        users = torch.stack([known[key] for key in keys])
         scores: Floats = (users @ table.T).cpu().numpy()
         return scores
