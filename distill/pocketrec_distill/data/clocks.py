@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pocketrec_distill.data.account import CleaningAccount
 from pocketrec_distill.data.columns import POSITIONS, known_names, plain_name
+from pocketrec_distill.data.roles import MOST, SAMPLE
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.data.values import as_text, is_text
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 _CLOCK = r"^\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 _HAS_CLOCK = r"\d:\d\d"
-# Values that are looked at, and the share of them that must be times of day.
-_SAMPLE, _CLOCK_SHARE = 1000, 0.95
 
 
 def with_joined_times(
@@ -57,7 +56,7 @@ def _matching(column: Any, form: str) -> float:
     """Share of the first values that have a form; 0 where there is none, or no text."""
     import pyarrow.compute as pc
 
-    values = column.drop_null()[:_SAMPLE]
+    values = column.drop_null()[:SAMPLE]
     if not len(values):
         return 0.0
     texts = values.cast(arrow().large_string())
@@ -68,7 +67,7 @@ def _is_clock(column: Any) -> bool:
     """Whether a column holds times of day."""
     if arrow().types.is_time(column.type):
         return bool(len(column) > column.null_count)
-    return is_text(column.type) and _matching(column, _CLOCK) >= _CLOCK_SHARE
+    return is_text(column.type) and _matching(column, _CLOCK) >= MOST
 
 
 def _is_date(column: Any) -> bool:

@@ -21,8 +21,8 @@ from pocketrec_distill.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Values that are read to see whether a column holds dates, and the share of them that must be.
-_SAMPLE, _DATED_SHARE = 1000, 0.95
+# Values that are read to see what a column holds, and the share of them that must be of it.
+SAMPLE, MOST = 1000, 0.95
 # From this share of the rows on, a column says something of the user or item, not of the event.
 _OWNED_SHARE = 0.99
 
@@ -105,7 +105,7 @@ def _with_dates(
 def _holds_dates(table: "pa.Table", name: str) -> bool:
     """Whether nearly all of the first values are dates, and no plain numbers."""
     types = arrow().types
-    column = table[name].drop_null()[:_SAMPLE]
+    column = table[name].drop_null()[:SAMPLE]
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
     if types.is_date(kind) or types.is_timestamp(kind):
         return len(column) > 0
@@ -116,7 +116,7 @@ def _holds_dates(table: "pa.Table", name: str) -> bool:
         read, counts = np.isfinite(times(sample, name)[0]), np.isfinite(numbers(sample, name))
     except DataError:  # bytes that are no text
         return False
-    return bool((read & ~counts).mean() >= _DATED_SHARE)
+    return bool((read & ~counts).mean() >= MOST)
 
 
 def _is_owned(values: Codes, owners: list[Codes]) -> bool:

@@ -46,7 +46,6 @@ from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.students import (
     AnyStudent,
     llm_student_builder,
-    llm_student_training,
 )
 from pocketrec_distill.pipeline.teachers import (
     TEACHER_BATCH,
@@ -57,6 +56,7 @@ from pocketrec_distill.pipeline.teachers import (
 from pocketrec_distill.pipeline.training import (
     distillation_training,
     hard_label_training,
+    llm_student_training,
     teacher_training,
 )
 from pocketrec_distill.pipeline.trending import Trend, chosen_trend

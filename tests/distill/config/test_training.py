@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pocketrec_distill.pipeline.students import llm_student_training
 from pocketrec_distill.pipeline.training import (
     distillation_training,
     hard_label_training,
+    llm_student_training,
     teacher_training,
 )
 from pocketrec_distill.presets import LlmStudentSettings
