@@ -76,3 +76,11 @@ def test_a_column_with_another_role_is_not_looked_at() -> None:
     interactions, account = clean(table, DataSettings(item="date"))
     assert interactions.item_ids == ("a", "b")
     assert account.columns["time"] == "time"
+
+
+def test_ids_that_look_like_dates_are_not_joined() -> None:
+    table = pa.table(
+        {"date": ["2016-10-30", "2016-10-29"], "time": ["09:58"] * 2, "user": ["u"] * 2}
+    )
+    with pytest.raises(DataError, match="bad time in 'time'"):
+        clean(table, DataSettings(item="date"))
