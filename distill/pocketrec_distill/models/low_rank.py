@@ -15,11 +15,6 @@ from numpy.typing import NDArray
 from pocketrec_distill.models.base import Floats
 from pocketrec_distill.models.floors import ItemItem
 
-# Of the eigenvalues, relative: a hundredth of what one user more or less changes.
-_TOLERANCE = 1e-4
-# Up to here all directions are quick, and none is too many to ask for.
-_DENSE = 500
-
 
 @dataclass(frozen=True)
 class LinearFactors:
@@ -74,25 +69,19 @@ def _leading(
     gram: Floats, regularization: np.float32, inverse: Floats, rank: int
 ) -> tuple[Floats, Floats]:
     """Largest eigenvalues (rank,) and -vectors (items, rank) of the gram matrix, scaled."""
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+    from scipy import linalg
 
-    def product(vector: Floats) -> Floats:
-        scaled = inverse * vector.ravel()
-        found: Floats = inverse * (gram @ scaled + regularization * scaled)
-        return found
-
-    if len(gram) > _DENSE and 2 * rank < len(gram):
-        operator = LinearOperator(gram.shape, matvec=product, dtype=np.float32)
-        start = np.ones(len(gram), dtype=np.float32)
-        try:
-            values, directions = eigsh(operator, k=rank, which="LA", v0=start, tol=_TOLERANCE)
-        except ArpackNoConvergence:
-            pass  # the dense way takes minutes at 10,000 items, but it always ends
-        else:
-            return values, directions
     matrix = inverse[:, None] * gram * inverse
     matrix[np.diag_indices_from(matrix)] += regularization * inverse**2
-    values, directions = np.linalg.eigh(matrix)
+    items = len(matrix)
+    try:
+        # Tridiagonal once, and back for the leading ones alone: 2 s for 512 of 3,300 items, where
+        # Lanczos iterations take 17.
+        values, directions = linalg.eigh(
+            matrix, subset_by_index=(items - rank, items - 1), driver="evr", check_finite=False
+        )
+    except linalg.LinAlgError:
+        values, directions = np.linalg.eigh(matrix)  # three times as long, and always ends
     return values[-rank:], directions[:, -rank:]
 
 

@@ -80,8 +80,7 @@ def choose_weights(
     moved = weights * np.array([np.ptp(part, axis=1).mean() for part in scores])
     # Likelihood never gives a plain 0, and the least weight costs as much to hear as any.
     weights[moved < LEAST_SHARE * moved.sum()] = 0
-    mixed = reduce(np.add, (w * part for w, part in zip(weights, scores, strict=True)))
-    (factor,) = fit_weights([mixed], histories, targets)
+    (factor,) = fit_weights([_mixed(weights, scores)], histories, targets)
     return tuple(float(factor * weight) for weight in weights)
 
 
@@ -140,7 +139,7 @@ def _fills(
     for name, weight in zip(scores, weights, strict=True):
         (sequences if name in SEQUENTIAL else others)[:] += np.float32(weight) * scores[name]
     plain, filled = (
-        gains([leads(others + part, histories, targets)]).mean()
+        gains(leads(others + part, histories, targets)).mean()
         for part in (sequences, nearest.fill_scores(sequences))
     )
     return bool(filled > plain + LEAST_GAIN)
@@ -156,32 +155,31 @@ def _thrifty(
 
     Where it is heard, most of what labels and the answers of a server cost is its reading.
     """
-    heard = {name: weight for name, weight in zip(scores, weights, strict=True) if weight}
-    if LLM not in heard:
+    if not dict(zip(scores, weights, strict=True)).get(LLM):
         return weights
     # Also what said nothing beside the LLM, which may have said the same.
-    names = [name for name in scores if name != LLM]
-    left = choose_weights([scores[name] for name in names], histories, targets)
-    without = {name: weight for name, weight in zip(names, left, strict=True) if weight}
-    if not without:
+    others = {name: part for name, part in scores.items() if name != LLM}
+    left = dict(zip(others, choose_weights([*others.values()], histories, targets), strict=True))
+    if not any(left.values()):
         return weights
+    without = tuple(left.get(name, 0.0) for name in scores)
     gained, lost = (
-        gains([leads(_mixed(found, scores), histories, targets)]) for found in (heard, without)
+        gains(leads(_mixed(found, [*scores.values()]), histories, targets))
+        for found in (weights, without)
     )
-    if paired_difference(gained, lost).low > 0:
-        return weights
-    return tuple(without.get(name, 0.0) for name in scores)
+    return weights if paired_difference(gained, lost).low > 0 else without
 
 
-def _mixed(weights: Mapping[str, float], scores: Mapping[str, Floats]) -> Floats:
-    """The weighted sum of the parts that are named, float32 (queries, items)."""
-    mixed: Floats = reduce(np.add, (np.float32(w) * scores[name] for name, w in weights.items()))
+def _mixed(weights: Sequence[float] | Floats, parts: Sequence[Floats]) -> Floats:
+    """The weighted sum of parts, float32 in their shape; those of weight 0 are not looked at."""
+    heard = ((np.float32(w), part) for w, part in zip(weights, parts, strict=True) if w)
+    mixed: Floats = reduce(np.add, (weight * part for weight, part in heard))
     return mixed
 
 
-def gains(ahead: Sequence[Floats]) -> NDArray[np.float64]:
-    """NDCG@10 of each query by the sum of parts, given how far each item is above the target."""
-    return ndcg_at(1 + (reduce(np.add, ahead) >= 0).sum(axis=1))
+def gains(ahead: Floats) -> NDArray[np.float64]:
+    """NDCG@10 of each query, given how far each item is above the target."""
+    return ndcg_at(1 + (ahead >= 0).sum(axis=1))
 
 
 def leads(scores: Floats, histories: Sequence[History], targets: NDArray[np.integer]) -> Floats:
@@ -200,12 +198,8 @@ def _climb(start: NDArray[np.float32], ahead: Sequence[Floats]) -> NDArray[np.fl
         before = best
         for place in np.flatnonzero(start).tolist():
             # The other parts stay as they are while this one is weighed.
-            others = [
-                weight * part
-                for other, (weight, part) in enumerate(zip(weights, ahead, strict=True))
-                if other != place and weight > 0
-            ]
-            rest = [reduce(np.add, others)] if others else []
+            others = np.where(np.arange(len(weights)) == place, 0, weights)
+            rest = [_mixed(others, ahead)] if others.any() else []
             tried = start[place] * np.array(FACTORS, dtype=np.float32)
             tried = tried if rest else tried[tried > 0]
             parts = [*rest, ahead[place]]
@@ -220,12 +214,8 @@ def _climb(start: NDArray[np.float32], ahead: Sequence[Floats]) -> NDArray[np.fl
 
 def _value(weights: Sequence[float] | Floats, ahead: Sequence[Floats]) -> float:
     """Mean NDCG@10 of the parts at these weights; those of weight 0 are not looked at."""
-    heard = [(np.float32(w), part) for w, part in zip(weights, ahead, strict=True) if w > 0]
-    return float(
-        np.concatenate(
-            [gains([weight * part[at] for weight, part in heard]) for at in blocks(*ahead[0].shape)]
-        ).mean()
-    )
+    found = [gains(_mixed(weights, [part[at] for part in ahead])) for at in blocks(*ahead[0].shape)]
+    return float(np.concatenate(found).mean())
 
 
 def blend_parts(models: "RunModels", fill: Fill) -> dict[str, PositionScorer]:

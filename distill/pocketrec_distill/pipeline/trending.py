@@ -95,13 +95,13 @@ def choose_trend(
     if len(targets) < 2:
         return Trend()  # there are no two halves
     without = leads(blended, histories, targets)
-    choices, found = [(0.0, 0.0)], [gains([without])]
+    choices, found = [(0.0, 0.0)], [gains(without)]
     for half_life in HALF_LIVES:
         demand = Demand.of(data.train, data.train_ages, data.items, half_life, data.shelf)
         ahead = demand.logits - demand.logits[targets][:, None]
         for weight in WEIGHTS:
             choices.append((weight, half_life * data.span))
-            found.append(gains([without, np.float32(weight) * ahead]))
+            found.append(gains(without + np.float32(weight) * ahead))
     brought = np.array(found) - found[0]
     gain = mean_interval(_chosen_elsewhere(brought))
     weight, half_life = choices[int(brought.mean(axis=1).argmax())]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 from numpy.typing import NDArray
 
-from pocketrec_distill.models import low_rank
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.low_rank import leading_factors, truncated
 
@@ -66,35 +66,28 @@ def test_an_item_without_events_has_no_direction() -> None:
     assert np.abs(factors.vectors[:3]).max() > 0.1
 
 
-@pytest.mark.parametrize("converges", [True, False])
-def test_iterations_and_the_dense_way_agree(
-    gram: NDArray[np.float32],
-    model: ItemItem,
-    monkeypatch: pytest.MonkeyPatch,
-    converges: bool,
-) -> None:
-    import scipy.sparse.linalg
-
-    dense = leading_factors(model, gram, REGULARIZATION, 10).weights(10)
-    monkeypatch.setattr(low_rank, "_DENSE", 0)
-    asked = []
-
-    def iterations(*given: Any, **more: Any) -> Any:
-        asked.append(more["k"])
-        if not converges:
-            raise scipy.sparse.linalg.ArpackNoConvergence("no", np.zeros(0), np.zeros((0, 0)))
-        return eigsh(*given, **more)
-
-    eigsh = scipy.sparse.linalg.eigsh
-    monkeypatch.setattr(scipy.sparse.linalg, "eigsh", iterations)
-    found = leading_factors(model, gram, REGULARIZATION, 10).weights(10)
-    np.testing.assert_allclose(found, dense, atol=2e-3)
-    assert asked == [10]
-
-
-def test_more_directions_than_iterations_are_made_for(
+def test_what_inverse_iteration_cannot_find_is_found_all_the_same(
     gram: NDArray[np.float32], model: ItemItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(low_rank, "_DENSE", 0)
-    factors = leading_factors(model, gram, REGULARIZATION, ITEMS)
-    assert factors.vectors.shape == (ITEMS, ITEMS)
+    expected = leading_factors(model, gram, REGULARIZATION, 10).weights(10)
+
+    def no_convergence(*_: Any, **__: Any) -> Any:
+        raise np.linalg.LinAlgError("eigenvectors failed to converge")
+
+    monkeypatch.setattr(scipy.linalg, "eigh", no_convergence)
+    found = leading_factors(model, gram, REGULARIZATION, 10).weights(10)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [1, 3, ITEMS - 1, ITEMS])
+def test_equal_directions_are_told_apart(rank: int) -> None:
+    """Items in threes that only go with each other: each eigenvalue comes twenty times."""
+    threes = np.kron(np.eye(ITEMS // 3), np.full((3, 3), 4.0)).astype(np.float32)
+    model = ease(threes, np.arange(ITEMS), ITEMS, REGULARIZATION)
+    factors = leading_factors(model, threes, REGULARIZATION, rank)
+    assert factors.vectors.shape == (ITEMS, rank)
+    strength = np.linalg.norm(factors.directions, axis=0)
+    products = factors.directions.T @ factors.directions
+    np.testing.assert_allclose(products, np.diag(strength**2), atol=1e-5)
+    assert (np.diff(strength) <= 1e-6).all()
+    assert strength[0] > 0.5

@@ -57,7 +57,7 @@ def test_the_trend_is_followed_where_it_ranks_better() -> None:
     queries = data.validation
     of_the_past = Demand.of(data.train, data.train_ages, ITEMS, trend.half_life, data.shelf).logits
     with_it, without = (
-        gains([leads(scores, queries.histories, queries.targets)]).mean()
+        gains(leads(scores, queries.histories, queries.targets)).mean()
         for scores in (blended + np.float32(trend.weight) * of_the_past, blended)
     )
     # The best of many, on the queries that it was the best of, is not what it brings to others.
