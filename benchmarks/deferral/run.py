@@ -1,11 +1,12 @@
 """What asking a server for some requests brings: the deferral policy of a finished run.
 
-python benchmarks/deferral/run.py NAME --interactions I [--items T] --run-dir RUN --bundle BUNDLE
-    [--scores FILE.npz] [--results DIR] [--readme FILE]
+python benchmarks/deferral/run.py NAME --interactions I [--items T] --run-dir RUN
+    (--bundle BUNDLE | --preset PRESET) [--scores FILE.npz] [--results DIR] [--readme FILE]
 
-The server is the run's blend, the device its bundle. The policy is fitted on validation queries, as
-`pocketrec distill` fits it, and measured on test queries once. Nothing is trained: a stage whose
-key an older version made is taken by its name, and NDCG@10 on validation must be the report's.
+The server is the run's blend, the device its bundle, or a student of another preset, distilled from
+the run's labels and kept in its directory. The policy is fitted on validation queries, as
+`pocketrec distill` fits it, and measured on test queries once. Nothing else is trained: a stage
+that an older version made is taken by its name, and NDCG@10 on validation must be the report's.
 """
 
 import argparse
@@ -18,24 +19,29 @@ from typing import Any
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "distillation"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 
 from harness import device, write_record
 from pages import put_between
+from students_of_a_run import of_preset
 
 from pocketrec_distill.config import DistillConfig, config_from_mapping
-from pocketrec_distill.deferral import Beliefs
+from pocketrec_distill.deferral import SHARES, Beliefs, most_kept
 from pocketrec_distill.evaluation.metrics import RankingMetrics, ranks_of_targets
 from pocketrec_distill.models.base import Floats, History
 from pocketrec_distill.pipeline.dataset import QuerySet
-from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
+from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy, seen_by
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
+from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.presets import PRESETS
 from pocketrec_distill.report.sections import deferral_drawing
 from pocketrec_runtime import Engine
+from pocketrec_runtime.bundle import assemble
 
 HERE = Path(__file__).resolve().parent
 MARKS = ("<!-- deferral: begin, written by run.py -->", "<!-- deferral: end -->")
@@ -85,13 +91,21 @@ def main() -> None:
     parser.add_argument("--interactions", type=Path, required=True)
     parser.add_argument("--items", type=Path)
     parser.add_argument("--run-dir", type=Path, required=True)
-    parser.add_argument("--bundle", type=Path, required=True)
+    student = parser.add_mutually_exclusive_group(required=True)
+    student.add_argument("--bundle", type=Path, help="what the run shipped")
+    student.add_argument("--preset", choices=PRESETS, help="another student of the run")
     parser.add_argument("--scores", type=Path, help="kept here, and read where it is there")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--readme", type=Path, default=HERE / "README.md")
     options = parser.parse_args()
-    engine = Engine.open(options.bundle)
-    scores = scores_of(options, engine)
+    run = FinishedRun(options.run_dir, say_on_stderr)
+    report = json.loads((options.run_dir / "report.json").read_text(encoding="utf-8"))
+    config = known_settings(report["config"])
+    torch.set_num_threads(1)
+    data = prepare(options.interactions, options.items, config, say_on_stderr)
+    models = RunModels(data, config, run)
+    engine = Engine.open(options.bundle) if options.bundle else student_of(models, options.preset)
+    scores = scores_of(options, models, engine, report)
     record = measured(engine, scores)
     record |= {"set": options.name, "bundle": engine.fingerprint, "device": device()}
     options.results.mkdir(parents=True, exist_ok=True)
@@ -105,15 +119,20 @@ def main() -> None:
     print(table(options.results / f"{options.name}.json"))
 
 
-def scores_of(options: argparse.Namespace, engine: Engine) -> dict[str, np.ndarray]:
+def student_of(models: RunModels, preset: str) -> Engine:
+    """What would be shipped of another preset."""
+    run = RunDirectory(models.run.root, say_on_stderr)
+    shipping = Shipping(of_preset(models, preset, run))
+    return Engine(assemble(shipping.contents(next(v for v in shipping.variants() if v.shipped))))
+
+
+def scores_of(
+    options: argparse.Namespace, models: RunModels, engine: Engine, report: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
     """Histories, targets, and scores of blend and bundle for all queries of both splits."""
     if options.scores is not None and options.scores.exists():
         return dict(np.load(options.scores))
-    report = json.loads((options.run_dir / "report.json").read_text(encoding="utf-8"))
-    config = known_settings(report["config"])
-    torch.set_num_threads(1)
-    data = prepare(options.interactions, options.items, config, say_on_stderr)
-    models = RunModels(data, config, FinishedRun(options.run_dir, say_on_stderr))
+    data = models.data
     found: dict[str, np.ndarray] = {}
     blend = models.trend.beside(models.blend, data)
     for split, queries in (("validation", data.validation), ("test", data.test)):
@@ -124,7 +143,7 @@ def scores_of(options: argparse.Namespace, engine: Engine) -> dict[str, np.ndarr
         found[f"{split}_targets"] = queries.targets
         found[f"{split}_flat"] = np.concatenate(queries.histories)
         found[f"{split}_len"] = np.array([len(history) for history in queries.histories])
-    same_as(report, found)
+    same_as(report, found, ("blend", "shipped") if options.bundle else ("blend",))
     if options.scores is not None:
         np.savez(options.scores, **found)
     return found
@@ -142,13 +161,15 @@ def known_settings(values: Mapping[str, Mapping[str, Any]]) -> DistillConfig:
     )
 
 
-def same_as(report: Mapping[str, Any], scores: Mapping[str, np.ndarray]) -> None:
+def same_as(
+    report: Mapping[str, Any], scores: Mapping[str, np.ndarray], names: Sequence[str]
+) -> None:
     """Refuse scores that are not those of the run.
 
     Raises:
         SystemExit: Validation NDCG@10 differs from the report's.
     """
-    for name in ("blend", "shipped"):
+    for name in names:
         was, now = report["validation"][name]["ndcg@10"], metrics(scores, "validation", name)
         if abs(was - now.ndcg.mean()) > 5e-4:
             raise SystemExit(f"{name}: NDCG@10 {now.ndcg.mean():.4f}, the report says {was:.4f}")
@@ -172,12 +193,16 @@ def measured(engine: Engine, scores: Mapping[str, np.ndarray]) -> dict[str, Any]
     found = {split: {name: metrics(scores, split, name) for name in ("blend", "shipped")}
              for split in SPLITS}  # fmt: skip
     queries = {split: queries_of(scores, split) for split in SPLITS}
-    beliefs = Beliefs(Kept(scores["validation_blend"]))
-    beliefs.scores(queries["validation"].histories)
+    beliefs = {split: Beliefs(Kept(scores[f"{split}_blend"])) for split in SPLITS}
+    for split in SPLITS:
+        beliefs[split].scores(queries[split].histories)
     validation, test = found["validation"], found["test"]
     policy = fitted_policy(
-        engine, queries["validation"], beliefs, validation["shipped"], validation["blend"], 0
-    )
+        engine, queries["validation"], beliefs["validation"],
+        validation["shipped"], validation["blend"], 0,
+    )  # fmt: skip
+    ranked = [seen_by(engine, history, 0)[1] for history in queries["test"].histories]
+    expected = [beliefs["test"].gain(place, items) for place, items in enumerate(ranked)]
     return {
         "ndcg@10": {split: {name: float(m.ndcg.mean()) for name, m in by.items()}
                     for split, by in found.items()},
@@ -186,6 +211,7 @@ def measured(engine: Engine, scores: Mapping[str, np.ndarray]) -> dict[str, Any]
         "deferral": deferral_report(
             engine, policy, queries["test"], test["shipped"], test["blend"]
         ),
+        "most_kept": dict(zip(map(str, SHARES), most_kept(np.array(expected)), strict=True)),
     }  # fmt: skip
 
 
@@ -204,8 +230,9 @@ def table(path: Path) -> str:
         lines += ["No share of requests was shown to gain on validation: the policy defers "
                   "nothing.", ""]  # fmt: skip
     lines += [
-        "| Deferred | Validation gain, cross-fitted | Test gain | Random | Of the gain of all |",
-        "| --- | --- | --- | --- | --- |",
+        "| Deferred | Validation gain, cross-fitted | Test gain | Random | Of the gain of all "
+        "| At most, expected |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     steps = {step["share"]: step for step in report["validation"]}
     whole = report["test"][-1]["gain"]
@@ -221,7 +248,8 @@ def table(path: Path) -> str:
         part = f"{point['gain'] / whole:.0%}" if whole > 0 else "-"
         gain = f"{point['gain']:+.4f} ({low:+.4f} to {high:+.4f})"
         random = f"{point['random'] - alone:+.4f}"
-        lines.append(f"| {point['share']:.0%} | {before} | {gain} | {random} | {part} |")
+        most = f"{record['most_kept'][str(point['share'])]:.0%}"
+        lines.append(f"| {point['share']:.0%} | {before} | {gain} | {random} | {part} | {most} |")
     if report["validation"]:
         last = report["chosen"][-1]
         lines += [

@@ -8,10 +8,9 @@ there too, so that a stopped call goes on where it stopped. Timings are of the m
 
 import json
 import sys
-from dataclasses import replace
 from typing import Any
 
-from students_of_a_run import commit, open_run, run_arguments
+from students_of_a_run import commit, of_preset, open_run, run_arguments
 
 from pocketrec_distill.evaluation.metrics import ndcg_at
 from pocketrec_distill.evaluation.ranking import evaluate
@@ -20,26 +19,14 @@ from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.presets import PRESETS
-from pocketrec_distill.settings import StudentSettings
 from pocketrec_runtime import Engine
 from pocketrec_runtime.bundle import assemble
 from pocketrec_runtime.page import Point, pareto_front, scatter
 
-# What every preset takes from the first run instead of making its own.
-SHARED = ("states", "control", "linear", "teacher", "blend", "labelled", "distillation_corpus")
-
 
 def measured(base: RunModels, preset: str) -> list[dict[str, Any]]:
     """Every precision of one preset's student, distilled from the base run's labels."""
-    student = StudentSettings(preset=preset)
-    same = replace(
-        base.config.student, preset=preset, width=student.width, blocks=student.blocks,
-        heads=student.heads, kv_heads=student.kv_heads, hidden=student.hidden,
-    )  # fmt: skip
-    models = RunModels(base.data, replace(base.config, student=same), base.run)
-    # A cached property reads the instance first: so the base run's results stand for its own.
-    vars(models).update({name: getattr(base, name) for name in SHARED})
-    shipping = Shipping(models)
+    shipping = Shipping(of_preset(base, preset, base.run))
     return [row_of(preset, variant, shipping) for variant in shipping.variants()]
 
 

@@ -53,9 +53,14 @@ class Beliefs:
         found = [shares.get(item, 0.0) for item in ranked[:CUTOFF]]
         return float(np.dot(found, _DISCOUNTS[: len(found)]))
 
-    def best(self, query: int) -> list[int]:
-        """The teacher's own ten items for that query, best first."""
-        return [int(item) for item in self._items[query][:CUTOFF]]
+    def gain(self, query: int, ranked: Sequence[int]) -> float:
+        """NDCG@10 by which the teacher expects its own ten items to be better than a ranking.
+
+        Args:
+            query: Place among the queries since the start.
+            ranked: Item indices, best first; the first ten count.
+        """
+        return self.value(query, self._items[query].tolist()) - self.value(query, ranked)
 
     def _keep(self, scores: Floats, history: History) -> None:
         logits = scores.astype(np.float64)

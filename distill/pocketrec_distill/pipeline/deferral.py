@@ -42,7 +42,7 @@ def fitted_policy(
     for place, history in enumerate(queries.histories):
         features, ranked = seen_by(engine, history, 0)
         rows.append(features)
-        expected.append(_gain(beliefs, place, ranked))
+        expected.append(beliefs.gain(place, ranked))
     gained = list(server.ndcg - device.ndcg)
     rng = np.random.default_rng(seed)
     for place in rng.permutation(len(queries))[:MOST_HIDDEN].tolist():
@@ -52,7 +52,7 @@ def fitted_policy(
         kept, unknown = _hidden(history, rng)
         features, ranked = seen_by(engine, kept, unknown)
         rows.append(features)
-        expected.append(_gain(beliefs, place, ranked))
+        expected.append(beliefs.gain(place, ranked))
         gained.append(np.nan)
     examples = Examples(np.array(rows), np.array(expected), np.array(gained))
     return fit_policy(examples, f"{len(queries)} validation queries", seed)
@@ -104,10 +104,6 @@ def _chosen(
     """What the threshold of validation picks on test: it need not be the share it was made for."""
     gains = np.where(asked, server.ndcg - device.ndcg, 0.0)
     return {"deferred": float(asked.mean()), "gain": float(gains.mean())}
-
-
-def _gain(beliefs: Beliefs, place: int, ranked: list[int]) -> float:
-    return beliefs.value(place, beliefs.best(place)) - beliefs.value(place, ranked)
 
 
 def _hidden(history: History, rng: np.random.Generator) -> tuple[list[int], int]:

@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from pocketrec_distill.deferral import Beliefs, Examples, deferral_curve, fit_policy
+from pocketrec_distill.deferral import (
+    Beliefs,
+    Examples,
+    deferral_curve,
+    fit_policy,
+    most_kept,
+)
 from pocketrec_runtime.deferral import FEATURES
 
 
@@ -22,12 +28,15 @@ def test_what_a_teacher_expects_of_a_ranking() -> None:
     beliefs.scores([np.array([0]), np.array([3, 1])])
     assert len(beliefs) == 2
     # Item 0 is of the history: the rest is a half, a quarter, a quarter.
-    assert beliefs.best(0)[0] == 1
     assert beliefs.value(0, [1, 2]) == pytest.approx(0.5 + 0.25 / math.log2(3), rel=1e-6)
     assert beliefs.value(0, [2, 1]) == pytest.approx(0.25 + 0.5 / math.log2(3), rel=1e-6)
     # Of the second, 0 and 2 are left: a quarter and three quarters.
     assert beliefs.value(1, [2]) == pytest.approx(0.75, rel=1e-6)
     assert beliefs.value(1, [3]) == 0.0
+    # What it loses by the wrong order, and by one of two.
+    assert beliefs.gain(0, [1, 2, 3]) == pytest.approx(0.0)
+    assert beliefs.gain(0, [2, 1, 3]) == pytest.approx(0.25 * (1 - 1 / math.log2(3)), rel=1e-6)
+    assert beliefs.gain(1, [2]) == pytest.approx(0.25 / math.log2(3), rel=1e-6)
     beliefs.forget()
     assert len(beliefs) == 0
 
@@ -105,3 +114,9 @@ def test_the_curve_of_four_queries() -> None:
     assert [point.gain for point in points] == [0.0, 0.25, 0.5, 0.25]
     assert points[0].ci95 == (0.0, 0.0)
     assert points[2].ci95[0] <= 0.5 <= points[2].ci95[1]
+
+
+def test_no_order_keeps_more_than_the_largest_gains_hold() -> None:
+    expected = np.array([0.1, 0.4, 0.0, 0.3, 0.2])
+    assert most_kept(expected, (0.2, 0.4, 1.0)) == pytest.approx([0.4, 0.7, 1.0])
+    assert most_kept(np.zeros(5), (0.2,)) == [0.0]
