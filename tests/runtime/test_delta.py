@@ -7,7 +7,7 @@ import pytest
 
 import pocketrec_runtime as rt
 from pocketrec_runtime.bundle import assemble
-from pocketrec_runtime.delta.file import decode_delta, encode_delta
+from pocketrec_runtime.delta.file import MAGIC, decode_delta, encode_delta
 from pocketrec_runtime.errors import (
     BundleError,
     BundleFormatError,
@@ -18,6 +18,7 @@ from pocketrec_runtime.errors import (
     InputError,
     StateError,
 )
+from pocketrec_runtime.storage import seal, unseal
 
 
 def ids(answer):
@@ -197,6 +198,84 @@ def test_file_roundtrip(engine, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["today.delta"]
 
 
+@pytest.fixture
+def told(engine):
+    """New biases and shares of the five known items, and one item more."""
+    return rt.make_delta(
+        engine,
+        [item("f", vector=vector(0.5), bias=0.25, popularity=0.5)],
+        known_bias=np.array([1, 2, 3, 4, 5], np.float32),
+        known_popularity=np.array([0.2, 0, 0.1, 0.2, 0], np.float32),
+    )
+
+
+def test_known_items_are_told_anew_and_states_go_on(engine, told):
+    state, user = engine.prefill([0, 2])
+    fresh = engine.with_delta(told)
+    np.testing.assert_array_equal(fresh.catalogue.bias, np.float32([1, 2, 3, 4, 5, 0.25]))
+    np.testing.assert_allclose(fresh.catalogue.popularity, [0.2, 0, 0.1, 0.2, 0, 0.5], atol=1e-7)
+    moved = np.array([1, 2, 3, 4, 5], np.float32) - engine.catalogue.bias
+    np.testing.assert_allclose(fresh.scores(user)[:5], engine.scores(user) + moved, atol=1e-5)
+    assert fresh.reader.can_read(state)
+    assert ids(fresh.recommend([], k=2)) == ["f", "a"]
+    assert engine.catalogue.bias[1] == np.float32(-0.2), "the old engine stays as it is"
+
+
+def test_what_is_put_counts_over_what_is_told(engine):
+    delta = rt.make_delta(
+        engine,
+        [item("a", vector=vector(1), bias=9.0), item("b")],
+        retire=["c"],
+        known_bias=np.float32([1, 2]),
+        known_popularity=np.float32([0.5]),
+    )
+    fresh = engine.with_delta(delta)
+    expected = [9, 2, *engine.catalogue.bias[2:]]
+    np.testing.assert_allclose(fresh.catalogue.bias, expected, atol=1e-7)
+    expected = np.array([0.5, 0.4, 0, 0.3, 0.1]) / 1.3
+    np.testing.assert_allclose(fresh.catalogue.popularity, expected, atol=1e-6)
+
+
+def version(data):
+    return unseal(data, MAGIC, "delta")[0].text("format_version")
+
+
+def test_known_items_of_a_file(engine, told, tmp_path):
+    path = tmp_path / "today.delta"
+    rt.write_delta(path, told)
+    assert version(path.read_bytes()) == "1.1"
+    found = rt.read_delta(path)
+    np.testing.assert_array_equal(found.known_bias, told.known_bias)
+    np.testing.assert_array_equal(found.known_popularity, told.known_popularity)
+    assert engine.with_delta(found).fingerprint == engine.with_delta(told).fingerprint
+    plain = dataclasses.replace(told, known_bias=None, known_popularity=None)
+    assert version(encode_delta(plain)) == "1.0", "older readers know all of it"
+    assert engine.with_delta(plain).fingerprint != engine.with_delta(told).fingerprint
+    data = path.read_bytes()
+    for at in range(len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 1 << at % 8
+        with pytest.raises((BundleFormatError, BundleIntegrityError)):
+            decode_delta(bytes(broken))
+
+
+def test_more_known_items_than_there_are_are_refused(engine, told):
+    for name, what in (("known_bias", "biases"), ("known_popularity", "popularity")):
+        wide = dataclasses.replace(told, **{name: np.zeros(6, np.float32)})
+        with pytest.raises(DeltaError, match=f"{what} of 6 items; the catalogue has 5"):
+            engine.with_delta(wide)
+
+
+@pytest.mark.parametrize("section", ["known_bias.f32", "known_popularity.f32"])
+def test_known_items_of_half_a_number_are_refused(told, section):
+    header, sections = unseal(encode_delta(told), MAGIC, "delta")
+    sections[section] = sections[section][:-2]
+    values = {key: header.text(key) for key in ("format_version", "model")}
+    values |= {key: header.integer(key) for key in ("items", "width")}
+    with pytest.raises(BundleFormatError, match=section):
+        decode_delta(seal(MAGIC, values, sections))
+
+
 def test_every_cut_and_every_flipped_bit_is_found(engine):
     delta = rt.make_delta(engine, [item("f", vector=vector(0.5))], retire=["c"])
     data = encode_delta(delta)
@@ -271,6 +350,10 @@ def test_an_item_says_what_it_is():
         ({"kept": np.array([True])}, "kept has a vector"),
         ({"columns": {"title": ["a", "b"]}}, "2 values for 1"),
         ({"vectors": np.ones(8, np.float32)}, "vectors have shape"),
+        ({"known_bias": np.zeros(2)}, "known_bias are"),
+        ({"known_bias": np.zeros((2, 2), np.float32)}, "known_bias are"),
+        ({"known_bias": np.array([np.inf], np.float32)}, "known_bias hold NaN"),
+        ({"known_popularity": np.array([-1], np.float32)}, "known_popularity is below 0"),
     ],
 )
 def test_bad_arrays_are_refused(engine, change, message):

@@ -33,8 +33,8 @@ def apply_delta(catalogue: Catalogue, delta: CatalogueDelta, *, model: str) -> A
 
     Raises:
         DeltaError: The delta is for another model, has another width or a column that the
-            catalogue lacks, keeps the vector of an item that is not there, retires one, or makes
-            the catalogue too large.
+            catalogue lacks, keeps the vector of an item that is not there, retires one, tells of
+            more known items than there are, or makes the catalogue too large.
     """
     if delta.model != model:
         raise DeltaError(
@@ -49,7 +49,12 @@ def apply_delta(catalogue: Catalogue, delta: CatalogueDelta, *, model: str) -> A
         ids=_ids(catalogue, delta, places),
         rows=rows,
         scales=scales,
-        bias=_put(catalogue.bias, n, places[~delta.kept], delta.bias[~delta.kept]),
+        bias=_put(
+            _told(catalogue.bias, delta.known_bias, "biases"),
+            n,
+            places[~delta.kept],
+            delta.bias[~delta.kept],
+        ),
         popularity=_popularity(catalogue, delta, places, active),
         columns={
             name: _column(column, delta, name, places, n)
@@ -123,7 +128,8 @@ def _popularity(
     active: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     given = delta.popularity != AS_IT_IS
-    shares = _put(catalogue.popularity, len(active), places[given], delta.popularity[given])
+    known = _told(catalogue.popularity, delta.known_popularity, "popularity")
+    shares = _put(known, len(active), places[given], delta.popularity[given])
     shares = np.where(active, shares, np.float32(0))
     total = float(shares.sum(dtype=np.float64))
     # Shares that already sum to 1 stay bit by bit what they are.
@@ -136,6 +142,19 @@ def _column(
     values = delta.columns.get(name)
     put = {} if values is None else dict(zip(places.tolist(), values, strict=True))
     return PatchedColumn.over(column, put, n)
+
+
+def _told(
+    old: NDArray[np.float32], known: NDArray[np.float32] | None, what: str
+) -> NDArray[np.float32]:
+    """The values of a catalogue's items, those that a delta tells in place of the first."""
+    if known is None:
+        return old
+    if len(known) > len(old):
+        raise DeltaError(
+            f"the delta has {what} of {len(known)} items; the catalogue has {len(old)}"
+        )
+    return np.concatenate((known, old[len(known) :]))
 
 
 def _put(

@@ -32,6 +32,9 @@ class CatalogueDelta:
             not given stays as it is; a new item has None in it.
         retired: Ids that are not recommended any more; histories may still hold them. One that is
             put again later comes back.
+        known_bias: float32 (any,), finite: of as many items as the catalogue begins with, in its
+            order, before anything is put; None: they stay.
+        known_popularity: The same of shares of interactions, at least 0.
     """
 
     model: str
@@ -42,6 +45,8 @@ class CatalogueDelta:
     popularity: NDArray[np.float32]
     columns: Mapping[str, Sequence[ColumnValue]] = field(default_factory=dict)
     retired: Sequence[str] = ()
+    known_bias: NDArray[np.float32] | None = None
+    known_popularity: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", PackedIds.pack(self.ids))
@@ -70,6 +75,11 @@ class CatalogueDelta:
             ("bias", self.bias, (m,), np.float32),
             ("kept", self.kept, (m,), np.bool_),
             ("popularity", self.popularity, (m,), np.float32),
+            *(
+                (name, values, (values.size,), np.float32)
+                for name in ("known_bias", "known_popularity")
+                if (values := getattr(self, name)) is not None
+            ),
         ):
             if values.shape != shape or values.dtype != dtype:
                 raise InputError(f"{name} are {values.dtype} {values.shape}; give {shape}")
@@ -79,3 +89,5 @@ class CatalogueDelta:
             raise InputError("an item whose vector is kept has a vector or bias; give zeros")
         if ((self.popularity < 0) & (self.popularity != AS_IT_IS)).any():
             raise InputError(f"popularity is below 0; give shares, or {AS_IT_IS:g} to keep one")
+        if self.known_popularity is not None and (self.known_popularity < 0).any():
+            raise InputError("known_popularity is below 0; give shares")

@@ -22,6 +22,9 @@ from pocketrec_runtime.storage import read_bounded, seal, unseal, write_atomical
 
 MAGIC = b"pocketrec-delta\n"
 FORMAT_VERSION = "1.0"
+# What a file is that tells of the items a catalogue begins with.
+_TOLD_VERSION = "1.1"
+_TOLD = {"known_bias.f32": "known_bias", "known_popularity.f32": "known_popularity"}
 _FLOAT32 = np.dtype("<f4")
 _FLAG = np.dtype("u1")
 
@@ -29,8 +32,10 @@ _FLAG = np.dtype("u1")
 def encode_delta(delta: CatalogueDelta) -> bytes:
     """The bytes of a delta file; equal deltas give equal bytes."""
     columns = {name: list(values) for name, values in delta.columns.items()}
+    told = {key: getattr(delta, name) for key, name in _TOLD.items()}
+    told = {key: values for key, values in told.items() if values is not None}
     header = {
-        "format_version": FORMAT_VERSION,
+        "format_version": _TOLD_VERSION if told else FORMAT_VERSION,
         "model": delta.model,
         "items": len(delta),
         "width": delta.vectors.shape[1],
@@ -43,6 +48,7 @@ def encode_delta(delta: CatalogueDelta) -> bytes:
         "bias.f32": np.ascontiguousarray(delta.bias, _FLOAT32).tobytes(),
         "popularity.f32": np.ascontiguousarray(delta.popularity, _FLOAT32).tobytes(),
         "kept.u8": np.ascontiguousarray(delta.kept, _FLAG).tobytes(),
+        **{key: np.ascontiguousarray(v, _FLOAT32).tobytes() for key, v in told.items()},
     }
     return seal(MAGIC, header, sections)
 
@@ -83,6 +89,7 @@ def decode_delta(data: bytes, name: str = "delta") -> CatalogueDelta:
             popularity=_array(sections, "popularity.f32", (m,), name),
             columns=_columns(sections, name),
             retired=_strings(sections, "retired.json", name),
+            **{field: _known(sections, key, name) for key, field in _TOLD.items()},
         )
     except InputError as error:
         raise BundleFormatError(f"{name}: {error}") from error
@@ -134,6 +141,18 @@ def _array(
     if len(data) != expected:
         raise BundleFormatError(f"{name}: {key} has {len(data)} bytes; {shape} needs {expected}")
     return np.frombuffer(data, _FLOAT32).reshape(shape).astype(np.float32, copy=False)
+
+
+def _known(sections: dict[str, bytes], key: str, name: str) -> NDArray[np.float32] | None:
+    """What is told of the first items; None where nothing is."""
+    if key not in sections:
+        return None
+    n = len(sections[key]) // _FLOAT32.itemsize
+    if n > limits.MAX_ITEMS:
+        raise BundleFormatError(
+            f"{name}: {key} tells of {n} items; the limit is {limits.MAX_ITEMS}"
+        )
+    return _array(sections, key, (n,), name)
 
 
 def _flags(sections: dict[str, bytes], m: int, name: str) -> NDArray[np.bool_]:

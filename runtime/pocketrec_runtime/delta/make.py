@@ -55,6 +55,8 @@ def make_delta(
     *,
     retire: Sequence[str] = (),
     texts: "TextVectorCache | None" = None,
+    known_bias: NDArray[np.float32] | None = None,
+    known_popularity: NDArray[np.float32] | None = None,
 ) -> CatalogueDelta:
     """The delta that adds or changes items, and retires others, for an engine's model.
 
@@ -66,6 +68,8 @@ def make_delta(
         items: What to put; ids are unique.
         retire: Ids that are not to be recommended any more.
         texts: Where vectors of texts are kept, so that a text is encoded once.
+        known_bias: New biases of the items that the catalogue begins with, float32 (any,).
+        known_popularity: Their new shares of interactions, float32 (any,).
 
     Raises:
         InputError: A value is out of bounds, or a text is to be encoded and the bundle has no
@@ -87,6 +91,8 @@ def make_delta(
         popularity=np.array(shares, np.float32),
         columns={name: [_value(engine, item, name) for item in items] for name in names},
         retired=retire,
+        known_bias=known_bias,
+        known_popularity=known_popularity,
     )
 
 
