@@ -3,28 +3,26 @@
     python benchmarks/distillation/freshness.py --interactions I --config C --bundle B --work FOLDER
 
 The bundle is one of a temporal split, which learned nothing of the validation period. `pocketrec
-update` is given that period's events: once without a pass, so that the trend alone is renewed, once
-with all of its passes. All three rank the run's test queries, whose histories hold these events.
+update` is given that period's events: once for a delta, which renews the trend, once with all of
+its passes. All three rank the run's test queries, whose histories hold these events.
 """
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
 from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.pipeline.freshen import freshen_bundle
 from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 from pocketrec_distill.pipeline.update import update_bundle
-from pocketrec_runtime import Engine
+from pocketrec_runtime import Engine, read_delta
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtime"))
 
@@ -42,37 +40,35 @@ def measured(given: argparse.Namespace, config: DistillConfig) -> dict[str, Any]
     newer = (log.times >= opens) & (log.times < closes)
     write_tables(log, catalogue, newer, given.work)
     data = prepare(given.interactions, given.items, config, say_on_stderr)
-    gains = {"as it was": gains_of(given.bundle, data.test, data.item_ids)}
-    seconds = {}
-    for name, epochs in (("trend renewed", 0), ("updated", config.update.epochs)):
-        out = given.work / f"{epochs}-passes.bundle"
-        update = replace(config.update, epochs=epochs)
-        report = update_bundle(
-            given.bundle,
-            given.work / "events.parquet",
-            None,
-            out,
-            config=DistillConfig(update=update),
+    events, delta, out = (given.work / name for name in ("events.parquet", "delta", "bundle"))
+    engine = Engine.open(given.bundle)
+    if tuple(engine.catalogue.ids)[: len(data.item_ids)] != data.item_ids:
+        raise SystemExit(
+            f"{given.bundle.name} has another catalogue; give the run's own data and config"
         )
-        seconds[name] = report["seconds"]
-        gains[name] = gains_of(out, data.test, data.item_ids)
+    own = DistillConfig(update=config.update)
+    renewed = freshen_bundle(given.bundle, events, None, delta, config=own)
+    updated = update_bundle(given.bundle, events, None, out, config=own)
+    ranked = {
+        "as it was": engine,
+        "trend renewed": engine.with_delta(read_delta(delta)),
+        "updated": Engine.open(out),
+    }
+    gains = {name: evaluate(EngineScorer(by), data.test).ndcg for name, by in ranked.items()}
+    seconds = {"trend renewed": renewed["seconds"], "updated": updated["seconds"]}
     return {
         "queries": len(data.test),
         "new_events": int(newer.sum()),
         "seconds": seconds,
+        "bytes": {
+            "trend renewed": renewed["delta_bytes"],
+            "updated": updated["bundle_bytes"],
+        },
         **{name: mean_interval(gain).as_dict() for name, gain in gains.items()},
         "differences": {
             name: paired_difference(gains[name], gains["as it was"]).as_dict() for name in seconds
         },
     }
-
-
-def gains_of(bundle: Path, queries: QuerySet, item_ids: tuple[str, ...]) -> NDArray[np.float64]:
-    """NDCG@10 of each query by a bundle whose catalogue begins with these items."""
-    engine = Engine.open(bundle)
-    if tuple(engine.catalogue.ids)[: len(item_ids)] != item_ids:
-        raise SystemExit(f"{bundle.name} has another catalogue; give the run's own data and config")
-    return evaluate(EngineScorer(engine), queries).ndcg
 
 
 def main() -> None:

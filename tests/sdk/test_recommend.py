@@ -2,10 +2,13 @@
 
 import math
 import shlex
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pocketrec.cli.options import read_ids, write_ids
+from pocketrec_runtime import Engine, NewItem, make_delta, write_delta
 
 
 def probability(score: float) -> float:
@@ -176,3 +179,42 @@ def test_a_zip_bundle_answers_too(cli, shifted_bundle) -> None:
 def test_ids_survive_the_shell_and_the_record(history) -> None:
     [argument] = shlex.split(write_ids(history))
     assert read_ids(argument, "--history") == history
+
+
+def test_deltas_are_laid_over_the_bundle_in_their_order(cli, tiny_bundle, tmp_path) -> None:
+    engine = Engine.open(tiny_bundle)
+    vector = np.array([3, 0, 0, 0], np.float32)
+    first, second = tmp_path / "first.delta", tmp_path / "second.delta"
+    write_delta(first, make_delta(engine, [NewItem("new", vector=vector)]))
+    write_delta(second, make_delta(engine, [NewItem("new", vector=-vector)], retire=["181"]))
+    base = ("recommend", tiny_bundle, "--history", "50", "-k", 3, "--json")
+    plain, one = cli(*base).json, cli(*base, "--delta", first).json
+    assert ids(one) == ["new", *ids(plain)[:2]]
+    assert one["model"] != plain["model"]
+    both = cli(*base, "--delta", first, "--delta", second).json
+    assert "new" not in ids(both)
+    assert "181" not in ids(both)
+    other_way = cli(*base, "--delta", second, "--delta", first).json
+    assert ids(other_way)[0] == "new"
+    score = ("score", tiny_bundle, "--history", "50", "--candidates", "new", "--json")
+    assert cli(*score).json["unknown_candidates"] == ["new"]
+    assert cli(*score, "--delta", first).json["items"][0]["score"] == 3.0
+    explain = ("explain", tiny_bundle, "--history", "50", "--item", "new", "--json")
+    assert cli(*explain).code == 2
+    assert cli(*explain, "--delta", first).json["rank"] == 1
+    lines = cli("shell", tiny_bundle, "--delta", first, stdin=b"score new\n").out
+    assert "new" in lines
+
+
+def test_a_delta_that_is_none_or_of_another_bundle_is_refused(cli, tiny_bundle, tmp_path) -> None:
+    base = ("recommend", tiny_bundle, "--history", "50", "--delta")
+    assert cli(*base, tmp_path / "no.delta").code == 2
+    (tmp_path / "text.delta").write_text("a delta", encoding="utf-8")
+    outcome = cli(*base, tmp_path / "text.delta")
+    assert outcome.code == 3
+    assert "text.delta is no pocketrec-delta file" in outcome.err
+    other = Engine.open(Path(__file__).parents[1] / "golden" / "v1_0" / "rings")
+    write_delta(tmp_path / "other.delta", make_delta(other, []))
+    outcome = cli(*base, tmp_path / "other.delta")
+    assert outcome.code == 3
+    assert "make it again with this bundle" in outcome.err

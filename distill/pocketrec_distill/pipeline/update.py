@@ -11,16 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
 from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
-from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.trend import Biased, Followed
+from pocketrec_distill.models.trend import Biased
 from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.measure import EngineScorer
-from pocketrec_distill.pipeline.prepare import shown_columns
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 from pocketrec_distill.update.continual import Lessons, learn
 from pocketrec_distill.update.data import (
@@ -32,9 +31,9 @@ from pocketrec_distill.update.data import (
     read_tables,
 )
 from pocketrec_distill.update.form import BundleForm
+from pocketrec_distill.update.items import told_of_items, usual_bias, vectors_of_new
 from pocketrec_distill.update.recover import check_recovered, recovered_student
 from pocketrec_distill.update.replay import made_up_histories
-from pocketrec_distill.update.trend import renewed
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import (
     BundleContents,
@@ -112,8 +111,8 @@ def update_bundle(
     parent = read_bundle(bundle)
     contents, seed = parent.contents, config.run.seed
     tables = read_tables(contents.catalogue, interactions, items, replay, config)
-    events = arrange(tables, contents.model.window, seed)
-    new_vectors = _new_vectors(parent, tables, config)
+    events = _to_learn(tables, contents.model.window, seed)
+    new_vectors = vectors_of_new(parent, tables, config)
     student = recovered_student(contents, new_vectors, config.update.dropout)
     check_recovered(student, contents)
     say(f"update: {len(tables.new):,} new events, {len(new_vectors):,} new items")
@@ -121,7 +120,7 @@ def update_bundle(
     if made_up:
         events = _with_made_up(events, student, contents, config)
     before = _before(recovered_student(contents, new_vectors, 0.0), contents)
-    measured_before = {name: _measured(before, queries) for name, queries in _tests(events)}
+    measured_before = {name: _measured(before, queries) for name, queries in tests_of(events)}
     lessons = Lessons(events.sequences, events.targets, events.replay, made_up, tables.known)
     form = BundleForm.of(contents)
     curve = learn(student, lessons, lambda s: _choice(s, form, events), config.update, seed)
@@ -130,7 +129,7 @@ def update_bundle(
     scorer = EngineScorer(Engine(assemble(updated)))
     measures = {
         name: Measures(measured_before[name], _measured(scorer, queries)).as_dict()
-        for name, queries in _tests(events)
+        for name, queries in tests_of(events)
     }
     told = "histories made up from the old student" if made_up else "old users"
     metrics = {"task": "update", "old_measured_on": told, **measures}
@@ -153,34 +152,29 @@ def update_bundle(
     }
 
 
+def _to_learn(tables: UpdateTables, window: int, seed: int) -> Events:
+    """The events of an update.
+
+    Raises:
+        DataError: There is nothing to learn.
+    """
+    events = arrange(tables, window, seed)
+    if not events.sequences:
+        raise DataError(
+            "no new event has another event of its user before it; give more events, or the users' "
+            "old ones with --replay"
+        )
+    return events
+
+
 def _before(student: Student, contents: BundleContents) -> Scorer:
     """What the bundle ranks by, and new items by their texts."""
     scorer = SequenceScorer(student, contents.model.window)
-    return Biased(scorer, _biases(contents, len(student.item_vectors())))
-
-
-def _biases(contents: BundleContents, items: int) -> Floats:
-    """Those of the bundle, and of the items beyond its catalogue, float32 (items,)."""
-    tower, old = contents.model.item_tower, contents.catalogue.bias
-    usual = 0.0 if tower is None else tower.bias
-    return np.concatenate((old, np.full(items - len(old), usual, np.float32)))
+    return Biased(scorer, usual_bias(contents, len(student.item_vectors())))
 
 
 def _allowed(old: float, start: float, config: DistillConfig) -> bool:
     return old >= config.update.keep * start
-
-
-def _new_vectors(parent: Bundle, tables: UpdateTables, config: DistillConfig) -> Floats:
-    """Vectors of the items beyond the catalogue, float32 (new, width)."""
-    engine = Engine(parent)
-    new = tables.items.item_ids[tables.known :]
-    if not new:
-        return np.empty((0, parent.contents.model.width), np.float32)
-    if parent.contents.item_tower is None:
-        mean = parent.contents.catalogue.vectors.mean(axis=0, keepdims=True)
-        return np.repeat(mean, len(new), axis=0)
-    columns = {name: values[tables.known :] for name, values in tables.items.columns.items()}
-    return engine.encode_items(TextTemplate(config.text.template).render(new, columns))
 
 
 def _with_made_up(
@@ -203,7 +197,7 @@ def _with_made_up(
     )
 
 
-def _tests(events: Events) -> list[tuple[str, QuerySet]]:
+def tests_of(events: Events) -> list[tuple[str, QuerySet]]:
     """The queries that are touched once, where there are some."""
     named = (("new", events.new_test), ("old", events.old_test))
     return [(name, queries) for name, queries in named if len(queries)]
@@ -230,21 +224,14 @@ def _contents(
     vectors = student.item_vectors().detach().numpy()
     stored, scales = form.stored_rows(vectors)
     user_tower, user_tower_gguf = form.towers(student)
-    old = contents.catalogue
-    added = len(vectors) - tables.known
-    followed = Followed.of(parent.manifest.provenance) if tables.timed else None
-    bias = _biases(contents, len(vectors))
-    popularity = _popularity(old.popularity, events.counts, tables.old is not None)
-    if followed is not None:
-        demand = renewed(old, followed, tables, events)
-        bias, popularity = np.float32(followed.weight) * demand.logits, demand.shares
+    told = told_of_items(parent, tables, events)
     catalogue = Catalogue(
         ids=tables.items.item_ids,
         rows=stored,
         scales=scales,
-        bias=bias,
-        popularity=popularity,
-        columns=_columns(old, tables),
+        bias=told.bias,
+        popularity=told.popularity,
+        columns=told.columns,
     )
     lineage = [*parent.manifest.provenance.get("lineage", []), parent.manifest.fingerprint]
     updated = replace(
@@ -260,30 +247,10 @@ def _contents(
             "pocketrec": VERSION,
             "parent": parent.manifest.fingerprint,
             "lineage": lineage,
-            "updated_with": {"events": len(tables.new), "items": added},
+            "updated_with": {
+                "events": len(tables.new),
+                "items": len(vectors) - tables.known,
+            },
         },
     )
     return record_golden(updated, [list(query.history) for query in contents.golden.queries])
-
-
-def _popularity(old: Floats, counts: NDArray[np.int64], replayed: bool) -> Floats:
-    """Shares with the new events in them.
-
-    With the old events the counts say it. Without, the old shares and those of the new events
-    count alike: what is new shows what is wanted now, and nobody knows how many events were old.
-    """
-    shares = counts / max(1, counts.sum())
-    if not replayed and old.sum() > 0:
-        shares = (shares + np.concatenate((old, np.zeros(len(counts) - len(old))))) / 2
-    found: Floats = (shares / max(shares.sum(), 1e-12)).astype(np.float32)
-    return found
-
-
-def _columns(old: Catalogue, tables: UpdateTables) -> dict[str, list[Any]]:
-    """The catalogue's columns, with what is known of the new items."""
-    shown = shown_columns(tables.items)
-    empty = [None] * len(tables.items.item_ids)
-    return {
-        name: [*values, *shown.get(name, empty)[tables.known :]]
-        for name, values in old.columns.items()
-    }

@@ -130,9 +130,6 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
 
     A fifth of the users with new events gives its last one to validation, another fifth to the
     test. The last old event of every user is never learned.
-
-    Raises:
-        DataError: No new event has another event of its user before it.
     """
     ids = tables.items.item_ids
     new, old = _by_user(tables.new, ids), {}
@@ -157,11 +154,6 @@ def arrange(tables: UpdateTables, window: int, seed: int) -> Events:
             if told[1:].any():
                 sequences.append(sequence)
                 targets.append(told)
-    if not sequences:
-        raise DataError(
-            "no new event has another event of its user before it; give more events, or the users' "
-            "old ones with --replay"
-        )
     kept = [events for events in old.values() if len(events) >= MIN_OLD_EVENTS]
     asked = [(events[:-1], int(events[-1])) for events in kept]
     half = rng.permutation(len(asked))

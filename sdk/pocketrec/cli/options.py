@@ -25,6 +25,17 @@ def bundle_argument(name: str = "bundle") -> Callable[[_Function], _Function]:
     return click.argument(name, metavar=name.upper(), type=click.Path(path_type=Path))
 
 
+def delta_option(function: _Function) -> _Function:
+    """`--delta`: what is laid over the bundle before it answers."""
+    return click.option(
+        "--delta",
+        "deltas",
+        multiple=True,
+        type=INPUT_PATH,
+        help="A delta that is laid over BUNDLE first. Repeat it: they are laid in this order.",
+    )(function)
+
+
 def json_option(function: _Function) -> _Function:
     """`--json`: one JSON document on stdout instead of text."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(

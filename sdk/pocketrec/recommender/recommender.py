@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pocketrec.events import EventStore, EventStoreSettings
+from pocketrec.opening import open_engine
 from pocketrec.recommender.core import Core
 from pocketrec.recommender.history import EventKinds
 from pocketrec.recommender.user import User
@@ -56,6 +57,7 @@ class Recommender:
         bundle: str | PathLike[str],
         *,
         store: str | PathLike[str],
+        deltas: Sequence[str | PathLike[str]] = (),
         key: str | None = None,
         settings: EventStoreSettings | None = None,
         kinds: EventKinds | None = None,
@@ -67,6 +69,7 @@ class Recommender:
         Args:
             bundle: A directory or zip bundle; every byte is verified.
             store: Folder of what users did; it is made where it is missing.
+            deltas: Delta files that are laid over the bundle, in this order, see docs/deltas.md.
             key: Encrypts the store, see `EventStore`.
             settings: What the store keeps, and how.
             kinds: As in `Recommender`.
@@ -74,14 +77,19 @@ class Recommender:
             adaptation: As in `Recommender`.
 
         Raises:
-            BundleError: As `Engine.open`.
+            BundleError: As `Engine.open` and `read_delta`.
+            DeltaError: A delta is for another bundle, or does not fit it.
             EventStoreError: As `EventStore`.
             MissingExtraError: A package for a key or for the bundle is not installed.
         """
         events = EventStore(store, settings=settings, key=key)
         try:
             return cls(
-                Engine.open(bundle), events, kinds=kinds, fallback=fallback, adaptation=adaptation
+                open_engine(bundle, deltas),
+                events,
+                kinds=kinds,
+                fallback=fallback,
+                adaptation=adaptation,
             )
         except BaseException:
             events.close()

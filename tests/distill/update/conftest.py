@@ -1,11 +1,18 @@
 """The golden bundle of three rings of ten items, and new events: ring 0 goes on with new items."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pocketrec_distill.config import load_config
+from pocketrec_distill.models.trend import Demand, Followed
+from pocketrec_distill.update.data import UpdateTables, read_tables
+from pocketrec_runtime import read_bundle, record_golden, write_bundle
+
 GOLDEN = Path(__file__).parents[2] / "golden" / "v1_0" / "rings"
+FOLLOWED = Followed(0.4, half_life=500.0)
 SETTINGS = """
 [run]
 threads = 1
@@ -41,3 +48,28 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "items.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "config.toml").write_text(SETTINGS, encoding="utf-8")
     return folder
+
+
+def read(tables: Path, replay: bool) -> UpdateTables:
+    config = load_config(tables / "config.toml")
+    old = tables / "old.csv" if replay else None
+    catalogue = read_bundle(GOLDEN).contents.catalogue
+    return read_tables(catalogue, tables / "new.csv", tables / "items.csv", old, config)
+
+
+@pytest.fixture
+def followed(tmp_path: Path, tables: Path) -> Path:
+    """The golden bundle as one that follows the trend of the old events."""
+    found = read(tables, replay=True)
+    assert found.old is not None
+    place = {item: row for row, item in enumerate(found.items.item_ids)}
+    items = np.array([place[found.old.item_ids[code]] for code in found.old.items], np.int32)
+    ages = (found.old.times.max() - found.old.times).astype(np.float32)
+    demand = Demand.of([items], [ages], 30, FOLLOWED.half_life)
+    contents = read_bundle(GOLDEN).contents
+    bias = np.float32(FOLLOWED.weight) * demand.logits
+    catalogue = replace(contents.catalogue, bias=bias, popularity=demand.shares)
+    made = replace(contents, catalogue=catalogue, provenance=FOLLOWED.as_provenance())
+    golden = [list(query.history) for query in contents.golden.queries]
+    write_bundle(tmp_path / "old.bundle", record_golden(made, golden))
+    return tmp_path / "old.bundle"

@@ -7,40 +7,13 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.config import load_config
-from pocketrec_distill.models.trend import Demand, Followed
+from pocketrec_distill.models.trend import Followed
 from pocketrec_distill.pipeline.update import update_bundle
-from pocketrec_distill.update.data import UpdateTables, arrange, read_tables
+from pocketrec_distill.update.data import arrange, read_tables
 from pocketrec_distill.update.trend import renewed
 from pocketrec_runtime import Engine, read_bundle, record_golden, write_bundle
 
-from .conftest import GOLDEN
-
-FOLLOWED = Followed(0.4, half_life=500.0)
-
-
-def read(tables: Path, replay: bool) -> UpdateTables:
-    config = load_config(tables / "config.toml")
-    old = tables / "old.csv" if replay else None
-    catalogue = read_bundle(GOLDEN).contents.catalogue
-    return read_tables(catalogue, tables / "new.csv", tables / "items.csv", old, config)
-
-
-@pytest.fixture
-def followed(tmp_path: Path, tables: Path) -> Path:
-    """The golden bundle as one that follows the trend of the old events."""
-    found = read(tables, replay=True)
-    assert found.old is not None
-    place = {item: row for row, item in enumerate(found.items.item_ids)}
-    items = np.array([place[found.old.item_ids[code]] for code in found.old.items], np.int32)
-    ages = (found.old.times.max() - found.old.times).astype(np.float32)
-    demand = Demand.of([items], [ages], 30, FOLLOWED.half_life)
-    contents = read_bundle(GOLDEN).contents
-    bias = np.float32(FOLLOWED.weight) * demand.logits
-    catalogue = replace(contents.catalogue, bias=bias, popularity=demand.shares)
-    made = replace(contents, catalogue=catalogue, provenance=FOLLOWED.as_provenance())
-    golden = [list(query.history) for query in contents.golden.queries]
-    write_bundle(tmp_path / "old.bundle", record_golden(made, golden))
-    return tmp_path / "old.bundle"
+from .conftest import FOLLOWED, GOLDEN, read
 
 
 def test_with_the_old_events_it_is_counted(followed: Path, tables: Path) -> None:

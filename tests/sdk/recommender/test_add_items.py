@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from pocketrec import BundleError, InputError, NewItem, Recommender
+from pocketrec_runtime import Engine, make_delta, write_delta
+from pocketrec_runtime.errors import DeltaError
 
 RINGS = Path(__file__).parents[2] / "golden" / "v1_0" / "rings"
 
@@ -123,3 +125,30 @@ def test_texts_go_over_to_the_next_bundle(tmp_path, tiny_bundle) -> None:
         recommender.store.put_items({"ring": entry})
     with Recommender.open(RINGS, store=tmp_path) as later:
         assert later.engine.catalogue.index_of("ring") == 30
+
+
+def test_deltas_lie_under_what_the_app_adds(opened, tiny_bundle, tmp_path) -> None:
+    engine = Engine.open(tiny_bundle)
+    delta = make_delta(
+        engine,
+        [NewItem("new", vector=vector(3, 0, 0, 0)), NewItem("late", vector=vector(2, 0, 0, 0))],
+        known_bias=np.full(5, -1, np.float32),
+    )
+    write_delta(tmp_path / "today.delta", delta)
+    recommender = opened(deltas=[tmp_path / "today.delta"])
+    user = recommender.user("Ada")
+    user.record("50")
+    assert ids(user.recommend(2)) == ["new", "late"]
+    recommender.add_items([NewItem("mine", vector=vector(4, 0, 0, 0))], retire=["late"])
+    assert ids(user.recommend(2)) == ["mine", "new"]
+    (known,) = user.score(["181"]).items
+    assert known.score == 0.0  # 1 by its vector, -1 by the bias of the day
+    recommender.close()
+    # Without the delta the app's own items are there all the same; what it retired is not known.
+    assert ids(opened().user("Ada").recommend(2)) == ["mine", "181"]
+
+
+def test_a_delta_for_another_bundle_opens_nothing(opened, tmp_path) -> None:
+    write_delta(tmp_path / "other.delta", make_delta(Engine.open(RINGS), []))
+    with pytest.raises(DeltaError, match="for model"):
+        opened(deltas=[tmp_path / "other.delta"])

@@ -4,14 +4,22 @@ from pathlib import Path
 
 import click
 
-from pocketrec.cli.options import bundle_argument, history_option, json_option, read_ids
+from pocketrec.cli.options import (
+    bundle_argument,
+    delta_option,
+    history_option,
+    json_option,
+    read_ids,
+)
 from pocketrec.cli.output import emit, emit_json, say, table
 from pocketrec.cli.ranking import listed
-from pocketrec_runtime import Engine, Evidence, Explanation
+from pocketrec.opening import open_engine
+from pocketrec_runtime import Evidence, Explanation
 
 
 @click.command("explain", short_help="Which events of a history drove a recommendation.")
 @bundle_argument()
+@delta_option
 @history_option
 @click.option("--item", required=True, metavar="ID", help="The item to explain.")
 @click.option(
@@ -22,13 +30,15 @@ from pocketrec_runtime import Engine, Evidence, Explanation
     help="How many events to name at most.",
 )
 @json_option
-def command(bundle: Path, history: str, item: str, top: int, as_json: bool) -> None:
+def command(
+    bundle: Path, deltas: tuple[Path, ...], history: str, item: str, top: int, as_json: bool
+) -> None:
     """Name the events of a history that carry an item's place in BUNDLE's ranking.
 
     Each event is left out in turn, and the rest is read anew. The first event named is the one
     without which the item falls most; the second is measured with the first gone, and so on.
     """
-    answer = Engine.open(bundle).explain(read_ids(history, "--history"), item, top=top)
+    answer = open_engine(bundle, deltas).explain(read_ids(history, "--history"), item, top=top)
     if as_json:
         emit_json("explain", answer.as_dict())
         return

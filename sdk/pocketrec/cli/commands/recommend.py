@@ -7,6 +7,7 @@ import click
 
 from pocketrec.cli.options import (
     bundle_argument,
+    delta_option,
     history_option,
     json_option,
     read_filters,
@@ -15,11 +16,13 @@ from pocketrec.cli.options import (
 from pocketrec.cli.ranking import emit_answer
 from pocketrec.cli.rules import rules_option, tell_idle_rules
 from pocketrec.cli.server import Asking, refuse_rules, server_options
-from pocketrec_runtime import Engine, RuleContext, load_rules
+from pocketrec.opening import open_engine
+from pocketrec_runtime import RuleContext, load_rules
 
 
 @click.command("recommend", short_help="The best items for a history.")
 @bundle_argument()
+@delta_option
 @history_option
 @click.option(
     "-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many."
@@ -39,6 +42,7 @@ from pocketrec_runtime import Engine, RuleContext, load_rules
 def command(
     *,
     bundle: Path,
+    deltas: tuple[Path, ...],
     history: str,
     k: int,
     include_seen: bool,
@@ -62,7 +66,7 @@ def command(
     if server is not None:
         refuse_rules(rules=rules is not None, include_seen=include_seen)
     ruled = None if rules is None else load_rules(rules)
-    engine = Engine.open(bundle)
+    engine = open_engine(bundle, deltas)
     if ruled is not None:
         tell_idle_rules(ruled, engine.catalogue)
     passing = read_filters(filters, engine.catalogue) or None

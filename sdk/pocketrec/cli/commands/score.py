@@ -7,18 +7,20 @@ import click
 from pocketrec.cli.options import (
     INPUT_PATH,
     bundle_argument,
+    delta_option,
     history_option,
     json_option,
     read_ids,
 )
 from pocketrec.cli.ranking import emit_answer, emit_text_scores
 from pocketrec.cli.texts import read_candidates, read_texts_by_id
-from pocketrec_runtime import Engine
+from pocketrec.opening import open_engine
 from pocketrec_runtime.errors import InputError
 
 
 @click.command("score", short_help="Scores of given candidates for a history.")
 @bundle_argument()
+@delta_option
 @history_option
 @click.option(
     "--candidates",
@@ -40,6 +42,7 @@ from pocketrec_runtime.errors import InputError
 @json_option
 def command(
     bundle: Path,
+    deltas: tuple[Path, ...],
     history: str,
     candidates: str | None,
     texts_path: Path | None,
@@ -59,7 +62,7 @@ def command(
     if texts_path is not None:
         names, texts = read_candidates(texts_path)
         known = read_texts_by_id(history_path) if history_path is not None else {}
-        answer = Engine.open(bundle).score_texts(history_ids, texts, history_texts=known)
+        answer = open_engine(bundle, deltas).score_texts(history_ids, texts, history_texts=known)
         emit_text_scores(answer, names, texts, as_json=as_json)
         return
     if history_path is not None:
@@ -67,4 +70,6 @@ def command(
     candidate_ids = read_ids(candidates or "", "--candidates")
     if not candidate_ids:
         raise InputError("--candidates names no item; give at least one id")
-    emit_answer("score", Engine.open(bundle).score(history_ids, candidate_ids), as_json=as_json)
+    emit_answer(
+        "score", open_engine(bundle, deltas).score(history_ids, candidate_ids), as_json=as_json
+    )
