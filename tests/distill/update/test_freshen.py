@@ -9,7 +9,7 @@ import pytest
 
 from pocketrec.cli import main
 from pocketrec_distill.config import load_config
-from pocketrec_distill.errors import DataError
+from pocketrec_distill.errors import DataError, NotRecoverableError
 from pocketrec_distill.pipeline.freshen import freshen_bundle
 from pocketrec_distill.pipeline.update import update_bundle
 from pocketrec_runtime import Engine, read_bundle, read_delta
@@ -87,6 +87,26 @@ def test_events_that_ask_nothing_still_tell_what_is_wanted(
     wanted = [engine.catalogue.index_of(f"2-{place}") for place in range(3)]
     others = [place for place in range(30) if place not in wanted]
     assert moved[wanted].min() > moved[others].max()
+
+
+def test_a_bundle_that_cannot_be_trained_on_is_freshened(
+    tiny_bundle: Path, tables: Path, tmp_path: Path
+) -> None:
+    """Its tower is of no student's family, and nothing reads texts: new items start in the mean."""
+    rows = [f"u{user},{item},{at}" for user in range(9) for at, item in enumerate(("181", "new"))]
+    events = tmp_path / "events.csv"
+    events.write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n", encoding="utf-8")
+    config, out = load_config(tables / "config.toml"), tmp_path / "today.delta"
+    with pytest.raises(NotRecoverableError):
+        update_bundle(tiny_bundle, events, None, tmp_path / "new", config=config, say=quiet)
+    freshen_bundle(tiny_bundle, events, None, out, config=config, say=quiet)
+    old = Engine.open(tiny_bundle).catalogue
+    fresh = Engine.open(tiny_bundle).with_delta(read_delta(out)).catalogue
+    place = fresh.index_of("new")
+    assert place == len(old)
+    np.testing.assert_allclose(fresh.vectors[place], old.vectors.mean(axis=0), atol=0.02)
+    # Nine of the eighteen new events, and half of the old shares beside them.
+    assert fresh.popularity[place] == pytest.approx(0.25)
 
 
 def test_the_command_writes_a_delta_and_its_report(
