@@ -236,6 +236,14 @@ def test_what_is_put_counts_over_what_is_told(engine):
     np.testing.assert_allclose(fresh.catalogue.popularity, expected, atol=1e-6)
 
 
+def every_flipped_bit_is_found(data):
+    for at in range(len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 1 << at % 8
+        with pytest.raises((BundleFormatError, BundleIntegrityError)):
+            decode_delta(bytes(broken))
+
+
 def version(data):
     return unseal(data, MAGIC, "delta")[0].text("format_version")
 
@@ -251,12 +259,7 @@ def test_known_items_of_a_file(engine, told, tmp_path):
     plain = dataclasses.replace(told, known_bias=None, known_popularity=None)
     assert version(encode_delta(plain)) == "1.0", "older readers know all of it"
     assert engine.with_delta(plain).fingerprint != engine.with_delta(told).fingerprint
-    data = path.read_bytes()
-    for at in range(len(data)):
-        broken = bytearray(data)
-        broken[at] ^= 1 << at % 8
-        with pytest.raises((BundleFormatError, BundleIntegrityError)):
-            decode_delta(bytes(broken))
+    every_flipped_bit_is_found(path.read_bytes())
 
 
 def test_more_known_items_than_there_are_are_refused(engine, told):
@@ -282,11 +285,7 @@ def test_every_cut_and_every_flipped_bit_is_found(engine):
     for length in range(len(data)):
         with pytest.raises((BundleFormatError, BundleIntegrityError)):
             decode_delta(data[:length])
-    for at in range(len(data)):
-        broken = bytearray(data)
-        broken[at] ^= 1 << at % 8
-        with pytest.raises((BundleFormatError, BundleIntegrityError)):
-            decode_delta(bytes(broken))
+    every_flipped_bit_is_found(data)
 
 
 def test_a_delta_for_another_model_is_refused(engine, contents):
