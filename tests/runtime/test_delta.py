@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pocketrec_runtime as rt
+from pocketrec_runtime import limits
 from pocketrec_runtime.bundle import assemble
 from pocketrec_runtime.delta.file import MAGIC, decode_delta, encode_delta
 from pocketrec_runtime.errors import (
@@ -267,6 +268,12 @@ def test_more_known_items_than_there_are_are_refused(engine, told):
         wide = dataclasses.replace(told, **{name: np.zeros(6, np.float32)})
         with pytest.raises(DeltaError, match=f"{what} of 6 items; the catalogue has 5"):
             engine.with_delta(wide)
+
+
+def test_known_items_beyond_the_limit_are_refused(told, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_ITEMS", 4)
+    with pytest.raises(BundleFormatError, match="tells of 5 items; the limit is 4"):
+        decode_delta(encode_delta(told))
 
 
 @pytest.mark.parametrize("section", ["known_bias.f32", "known_popularity.f32"])
