@@ -80,6 +80,11 @@ class ModelShape:
         if self.user_tower not in ("onnx", "gguf"):
             raise InputError(f"user_tower is {self.user_tower!r}; this runtime reads onnx and gguf")
 
+    @property
+    def new_item_bias(self) -> float:
+        """Score bias of an item that was not in the catalogue at training time."""
+        return 0.0 if self.item_tower is None else self.item_tower.bias
+
 
 def _check_range(name: str, value: int, limit: int) -> None:
     if not 1 <= value <= limit:

@@ -32,8 +32,7 @@ def score_texts(
         if unknown:
             reason = "nothing of the history is known; scored for the average reader"
         vectors = average_item(engine)[None]
-    shape = engine.manifest.model.item_tower
-    bias = 0.0 if shape is None else shape.bias
+    bias = engine.manifest.model.new_item_bias
     scores = candidates @ engine.user_vector(vectors) + np.float32(bias)
     probabilities = engine.probability(scores)
     items = tuple(map(TextScore, scores.tolist(), probabilities.tolist()))

@@ -103,11 +103,10 @@ def _candidate_vectors(
     spoken = [item for item in shown if item in texts]
     vectors: dict[str, NDArray[np.float32]] = {}
     bias: dict[str, float] = {}
-    tower = engine.manifest.model.item_tower
     if spoken:
         encoded = engine.encode_items([texts[item] for item in spoken])
         vectors |= dict(zip(spoken, encoded, strict=True))
-        bias |= dict.fromkeys(spoken, 0.0 if tower is None else tower.bias)
+        bias |= dict.fromkeys(spoken, engine.manifest.model.new_item_bias)
     catalogue = engine.catalogue
     for item in shown:
         index = catalogue.index_of(item)

@@ -20,7 +20,6 @@ from pocketrec_distill.pipeline.update import UPDATE_SCHEMA, Measures, tests_of
 from pocketrec_distill.update.data import UpdateTables, arrange, read_tables
 from pocketrec_distill.update.items import Told, told_of_items, vectors_of_new
 from pocketrec_runtime import CatalogueDelta, Engine, NewItem, make_delta, read_bundle, write_delta
-from pocketrec_runtime.bundle import Bundle
 
 
 def freshen_bundle(
@@ -59,12 +58,12 @@ def freshen_bundle(
     parent = read_bundle(bundle)
     tables = read_tables(parent.contents.catalogue, interactions, items, replay, config)
     events = arrange(tables, parent.contents.model.window, config.run.seed)
-    new = _new_items(parent, tables, config)
-    say(f"update: {len(tables.new):,} new events, {len(new):,} new items")
     engine = Engine(parent)
+    new = _new_items(engine, tables, config)
+    say(f"update: {len(tables.new):,} new events, {len(new):,} new items")
     told = told_of_items(parent, tables, events)
     fresh = engine.with_delta(delta := _delta(engine, new, told))
-    with_items = engine.with_delta(make_delta(engine, new)) if new else engine
+    with_items = engine.with_delta(make_delta(engine, new))
     measures = {
         name: Measures(
             evaluate(EngineScorer(with_items), queries), evaluate(EngineScorer(fresh), queries)
@@ -89,9 +88,9 @@ def freshen_bundle(
     }
 
 
-def _new_items(parent: Bundle, tables: UpdateTables, config: DistillConfig) -> list[NewItem]:
+def _new_items(engine: Engine, tables: UpdateTables, config: DistillConfig) -> list[NewItem]:
     """The items beyond the catalogue, by their texts alone."""
-    ids, vectors = tables.items.item_ids[tables.known :], vectors_of_new(parent, tables, config)
+    ids, vectors = tables.items.item_ids[tables.known :], vectors_of_new(engine, tables, config)
     return [NewItem(name, vector=vector) for name, vector in zip(ids, vectors, strict=True)]
 
 

@@ -112,7 +112,7 @@ def update_bundle(
     contents, seed = parent.contents, config.run.seed
     tables = read_tables(contents.catalogue, interactions, items, replay, config)
     events = _to_learn(tables, contents.model.window, seed)
-    new_vectors = vectors_of_new(parent, tables, config)
+    new_vectors = vectors_of_new(Engine(parent), tables, config)
     student = recovered_student(contents, new_vectors, config.update.dropout)
     check_recovered(student, contents)
     say(f"update: {len(tables.new):,} new events, {len(new_vectors):,} new items")
@@ -120,7 +120,7 @@ def update_bundle(
     if made_up:
         events = _with_made_up(events, student, contents, config)
     before = _before(recovered_student(contents, new_vectors, 0.0), contents)
-    measured_before = {name: _measured(before, queries) for name, queries in tests_of(events)}
+    measured_before = {name: evaluate(before, queries) for name, queries in tests_of(events)}
     lessons = Lessons(events.sequences, events.targets, events.replay, made_up, tables.known)
     form = BundleForm.of(contents)
     curve = learn(student, lessons, lambda s: _choice(s, form, events), config.update, seed)
@@ -128,7 +128,7 @@ def update_bundle(
     updated = _contents(parent, student, form, tables, events)
     scorer = EngineScorer(Engine(assemble(updated)))
     measures = {
-        name: Measures(measured_before[name], _measured(scorer, queries)).as_dict()
+        name: Measures(measured_before[name], evaluate(scorer, queries)).as_dict()
         for name, queries in tests_of(events)
     }
     told = "histories made up from the old student" if made_up else "old users"
@@ -201,10 +201,6 @@ def tests_of(events: Events) -> list[tuple[str, QuerySet]]:
     """The queries that are touched once, where there are some."""
     named = (("new", events.new_test), ("old", events.old_test))
     return [(name, queries) for name, queries in named if len(queries)]
-
-
-def _measured(scorer: Scorer, queries: QuerySet) -> RankingMetrics:
-    return evaluate(scorer, queries)
 
 
 def _choice(student: Student, form: BundleForm, events: Events) -> tuple[float, float]:

@@ -53,19 +53,18 @@ def told_of_items(parent: Bundle, tables: UpdateTables, events: Events) -> Told:
 
 def usual_bias(contents: BundleContents, items: int) -> Floats:
     """Those of the bundle, and of the items beyond its catalogue, float32 (items,)."""
-    tower, old = contents.model.item_tower, contents.catalogue.bias
-    usual = 0.0 if tower is None else tower.bias
-    return np.concatenate((old, np.full(items - len(old), usual, np.float32)))
+    old = contents.catalogue.bias
+    new = np.full(items - len(old), contents.model.new_item_bias, np.float32)
+    return np.concatenate((old, new))
 
 
-def vectors_of_new(parent: Bundle, tables: UpdateTables, config: DistillConfig) -> Floats:
-    """Vectors of the items beyond the catalogue, float32 (new, width)."""
-    engine = Engine(parent)
-    new = tables.items.item_ids[tables.known :]
+def vectors_of_new(engine: Engine, tables: UpdateTables, config: DistillConfig) -> Floats:
+    """Vectors of the items beyond a bundle's catalogue, float32 (new, width)."""
+    new, model = tables.items.item_ids[tables.known :], engine.manifest.model
     if not new:
-        return np.empty((0, parent.contents.model.width), np.float32)
-    if parent.contents.item_tower is None:
-        mean = parent.contents.catalogue.vectors.mean(axis=0, keepdims=True)
+        return np.empty((0, model.width), np.float32)
+    if model.item_tower is None:
+        mean = engine.catalogue.vectors.mean(axis=0, keepdims=True)
         return np.repeat(mean, len(new), axis=0)
     columns = {name: values[tables.known :] for name, values in tables.items.columns.items()}
     return engine.encode_items(TextTemplate(config.text.template).render(new, columns))

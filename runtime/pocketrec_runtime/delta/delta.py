@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,24 +71,26 @@ class CatalogueDelta:
         m = len(self)
         if self.vectors.ndim != 2 or self.vectors.shape[1] < 1:
             raise InputError(f"vectors have shape {self.vectors.shape}; give ({m}, width)")
-        for name, values, shape, dtype in (
-            ("vectors", self.vectors, (m, self.vectors.shape[1]), np.float32),
-            ("bias", self.bias, (m,), np.float32),
-            ("kept", self.kept, (m,), np.bool_),
-            ("popularity", self.popularity, (m,), np.float32),
-            *(
-                (name, values, (values.size,), np.float32)
-                for name in ("known_bias", "known_popularity")
-                if (values := getattr(self, name)) is not None
-            ),
-        ):
-            if values.shape != shape or values.dtype != dtype:
-                raise InputError(f"{name} are {values.dtype} {values.shape}; give {shape}")
-            if not np.isfinite(values).all():
-                raise InputError(f"{name} hold NaN or infinity; give finite numbers")
+        _check_array("vectors", self.vectors, (m, self.vectors.shape[1]))
+        _check_array("bias", self.bias, (m,))
+        _check_array("kept", self.kept, (m,), np.bool_)
+        _check_array("popularity", self.popularity, (m,))
+        if self.known_bias is not None:
+            _check_array("known_bias", self.known_bias, (self.known_bias.size,))
+        if self.known_popularity is not None:
+            _check_array("known_popularity", self.known_popularity, (self.known_popularity.size,))
+            if (self.known_popularity < 0).any():
+                raise InputError("known_popularity is below 0; give shares")
         if self.vectors[self.kept].any() or self.bias[self.kept].any():
             raise InputError("an item whose vector is kept has a vector or bias; give zeros")
         if ((self.popularity < 0) & (self.popularity != AS_IT_IS)).any():
             raise InputError(f"popularity is below 0; give shares, or {AS_IT_IS:g} to keep one")
-        if self.known_popularity is not None and (self.known_popularity < 0).any():
-            raise InputError("known_popularity is below 0; give shares")
+
+
+def _check_array(
+    name: str, values: NDArray[Any], shape: tuple[int, ...], dtype: type[np.generic] = np.float32
+) -> None:
+    if values.shape != shape or values.dtype != dtype:
+        raise InputError(f"{name} are {values.dtype} {values.shape}; give {shape}")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} hold NaN or infinity; give finite numbers")

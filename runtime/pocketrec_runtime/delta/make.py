@@ -79,8 +79,8 @@ def make_delta(
     names = sorted({name for item in items for name in item.columns})
     kept = np.array([item.is_kept for item in items], np.bool_)
     shape = engine.manifest.model
-    usual_bias = 0.0 if shape.item_tower is None else shape.item_tower.bias
-    biases = [0.0 if i.is_kept else usual_bias if i.bias is None else i.bias for i in items]
+    usual = shape.new_item_bias
+    biases = [0.0 if i.is_kept else usual if i.bias is None else i.bias for i in items]
     shares = [AS_IT_IS if item.popularity is None else item.popularity for item in items]
     return CatalogueDelta(
         model=engine.manifest.fingerprint,
