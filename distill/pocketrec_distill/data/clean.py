@@ -13,6 +13,7 @@ from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.roles import interaction_columns
 from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
+from pocketrec_distill.data.strays import stray_times
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.data.values import Codes, as_text, encode_ids, numbers, times
 from pocketrec_distill.errors import DataError
@@ -140,7 +141,7 @@ def _checks(
         ("missing item id", rows.items.values >= 0),
         ("unusable user id (control character or surrogate)", usable_user),
         ("unusable item id (control character or surrogate)", usable_item),
-        (_bad_times(table, columns.time, rows), np.isfinite(rows.times)),
+        *_times_that_count(table, columns.time, rows.times),
         ("bad weight (not a number, infinite or negative)",
          np.isfinite(rows.weights) & (rows.weights >= 0)),
     ]  # fmt: skip
@@ -165,14 +166,25 @@ def _checks(
     return checks
 
 
-def _bad_times(table: "pa.Table", column: str | None, rows: _Rows) -> str:
-    """Why a row is dropped for its time, with the first such value that the column holds."""
-    bad = np.flatnonzero(~np.isfinite(rows.times))
+def _times_that_count(
+    table: "pa.Table", column: str | None, moments: NDArray[np.float64]
+) -> list[tuple[str, Mask]]:
+    """Reasons to drop a row for its time, with the first such value that the column holds."""
+    checks = [
+        ("bad time", "(no number, no date, or before 1970)", np.isfinite(moments)),
+        ("stray time", "(far from all others)", ~stray_times(moments)),
+    ]
+    return [(_with_example(table, column, reason, why, mask), mask) for reason, why, mask in checks]
+
+
+def _with_example(table: "pa.Table", column: str | None, reason: str, why: str, mask: Mask) -> str:
+    """The reason, with the first value of the column that does not pass."""
+    bad = np.flatnonzero(~mask)
     if column is None or not len(bad):
-        return "bad time"
+        return reason
     text = as_text(table, column).take(arrow().array(bad)).drop_null()
     example = f' such as "{text[0].as_py()[:MAX_EXAMPLE]}"' if len(text) else ""
-    return f"bad time in {column!r}{example} (no number, no date, or before 1970)"
+    return f"{reason} in {column!r}{example} {why}"
 
 
 def _on_low_ratings(table: "pa.Table", column: str | None, settings: DataSettings) -> str:

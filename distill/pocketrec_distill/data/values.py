@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.data.dates import compact_dates, dates
+from pocketrec_distill.data.strays import are_unix_times
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.errors import DataError
 
@@ -158,8 +159,8 @@ def times(table: "pa.Table", name: str) -> tuple[NDArray[np.float64], str]:
     """Seconds since 1970, or positions, of a column of numbers, times or text.
 
     Numbers as large as milliseconds, microseconds or nanoseconds since 1970 are scaled to seconds,
-    those that all spell a date (20101231, 20101231082600) are read as such; dates without a zone
-    are UTC.
+    each by itself where all are Unix times then; those that all spell a date (20101231,
+    20101231082600) are read as such; dates without a zone are UTC.
 
     Returns:
         float64 (n,), NaN where unreadable, infinite or negative; and what was decided about day
@@ -183,7 +184,7 @@ def _times(column: Any) -> tuple[NDArray[np.float64], str]:
     seconds, note = _numbers(column), ""
     if (moments := compact_dates(seconds)) is not None:
         return moments, "whole numbers such as 20101231 are read as dates"
-    seconds /= _unit(seconds)
+    seconds = _in_seconds(seconds)
     unread = np.flatnonzero(np.isnan(seconds))
     if is_text(column.type) and len(unread):
         texts = column.cast(pa.large_string())
@@ -192,9 +193,17 @@ def _times(column: Any) -> tuple[NDArray[np.float64], str]:
     return seconds, note
 
 
-def _unit(values: NDArray[np.float64]) -> float:
-    """Units per second, guessed by magnitude: 1e11 seconds lie three thousand years ahead."""
+def _in_seconds(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers as seconds, by their magnitude: 1e11 seconds lie three thousand years ahead.
+
+    Each has its own unit if all are Unix times then, else that of the middle one.
+    """
+    limits, units = (1e17, 1e14, 1e11), (1e9, 1e6, 1e3)
+    per_second = np.select([values > limit for limit in limits], units, 1.0)
+    each: NDArray[np.float64] = values / per_second
+    if are_unix_times(each):
+        return each
     finite = values[np.isfinite(values)]
     middle = float(np.median(finite)) if len(finite) else 0.0
-    limits = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
-    return next((unit for limit, unit in limits if middle > limit), 1.0)
+    large = (unit for limit, unit in zip(limits, units, strict=True) if middle > limit)
+    return values / next(large, 1.0)

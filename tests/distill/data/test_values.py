@@ -36,6 +36,17 @@ def test_units_are_told_by_magnitude(scale: int, kind: pa.DataType) -> None:
     assert read_times(values) == [MOMENT, MOMENT + 60, 0.0]
 
 
+def test_each_number_has_its_own_unit_where_all_are_moments() -> None:
+    seconds = int(MOMENT)
+    scales = [1, 10**3, 10**6, 10**9, 1, 10**3]
+    assert read_times([seconds * scale for scale in scales]) == [MOMENT] * 6
+    assert read_times(["0", "2010-12-02", *(str(seconds * scale) for scale in scales)]) == [
+        0, 1_291_248_000.0, *[MOMENT] * 6,
+    ]  # fmt: skip
+    # Keys that were drawn are none, however many have the size of one.
+    assert read_times([10**11 + 1, 10**10, 10**9]) == [10**11 + 1, 10**10, 10**9]
+
+
 def test_positions_stay_what_they_are() -> None:
     assert read_times(["0", "1", "12", "2.5"]) == [0, 1, 12, 2.5]
     assert read_times(pa.array([3, 2, 1], pa.uint8())) == [3, 2, 1]
