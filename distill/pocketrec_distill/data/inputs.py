@@ -3,13 +3,16 @@
 from functools import reduce
 from pathlib import Path
 
-from pocketrec_distill.data.columns import listed
+from pocketrec_distill.data.account import CleaningAccount
+from pocketrec_distill.data.columns import POSITIONS, listed, plain_name
 from pocketrec_distill.data.formats import Published, load_published
 from pocketrec_distill.data.interaction_items import items_from_interactions
+from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable, item_table
 from pocketrec_distill.data.parquet import is_folder_of_parts
 from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
+from pocketrec_distill.data.strays import are_unix_times
 from pocketrec_distill.data.tables import read_table
 from pocketrec_distill.errors import DataError
 
@@ -60,3 +63,20 @@ def catalogue_of(inputs: Published) -> tuple[ItemTable, list[str]]:
             '[data] title = "..."'
         )
     return items, notes
+
+
+def why_timeless(inputs: Published, cleaned: Interactions, account: CleaningAccount) -> str:
+    """Why a temporal split of the interactions would mean nothing; empty where it means something.
+
+    The order of rows is no calendar, and neither are positions, which begin anew with each user.
+    """
+    time = account.columns.get("time")
+    if inputs.timeless:
+        return inputs.timeless
+    names = f'name it among {listed(inputs.interactions.column_names)}: [data] time = "..."'
+    if time is None:
+        return f"the interactions have no time column; {names}"
+    chosen = bool(inputs.settings.time) or plain_name(time) not in POSITIONS
+    if chosen or are_unix_times(cleaned.times):
+        return ""
+    return f"column {time!r} holds positions, and there is no other time column; {names}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pocketrec_distill.data import DataSettings, Queries, clean, split_by
-from pocketrec_distill.data.inputs import read_inputs
+from pocketrec_distill.data.inputs import read_inputs, why_timeless
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.metrics import summarise
 from pocketrec_distill.evaluation.ranking import evaluate
@@ -108,12 +108,13 @@ def held_out_events(
     """The test events of a split as histories and targets in the items of an opened bundle.
 
     Raises:
-        DataError: The table cannot be read, or has no event that the bundle knows.
+        DataError: The table cannot be read, has no event that the bundle knows, or no times for a
+            temporal split.
     """
     inputs = read_inputs(interactions, None, settings)
-    if inputs.timeless and split == "temporal":
-        raise DataError(f"a temporal split needs times, but {inputs.timeless}")
     cleaned, account = clean(inputs.interactions, inputs.settings)
+    if split == "temporal" and (why := why_timeless(inputs, cleaned, account)):
+        raise DataError(f"a temporal split needs times, but {why}")
     index = [engine.catalogue.index_of(item) for item in cleaned.item_ids]
     codes = np.array([-1 if code is None else code for code in index], dtype=np.int32)
     queries = split_by(split, cleaned, baskets=inputs.settings.baskets).test

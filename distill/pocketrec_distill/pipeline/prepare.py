@@ -19,7 +19,7 @@ from pocketrec_distill.data import (
 )
 from pocketrec_distill.data.cold import ColdQueries, hold_out_items
 from pocketrec_distill.data.formats import Published
-from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.data.inputs import catalogue_of, read_inputs, why_timeless
 from pocketrec_distill.data.items import on_unlisted
 from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
 from pocketrec_distill.data.split import Queries, all_of, shared_times
@@ -47,12 +47,11 @@ def prepare(
         ConfigError: No format has the name in the settings, or it has no times for the split.
     """
     inputs = read_inputs(interactions, items, config.data)
-    if inputs.timeless and config.run.split == "temporal":
-        raise ConfigError(f"[run] split is temporal, but {inputs.timeless}; take leave-one-out")
     catalogue, notes = catalogue_of(inputs)
     cleaned, account = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
     account.notes[:0] = [*inputs.notes, *notes]
-    _check_times(account, config)
+    if config.run.split == "temporal" and (why := why_timeless(inputs, cleaned, account)):
+        raise ConfigError(f"[run] split is temporal, but {why}; or take leave-one-out")
     if inputs.items is None:
         catalogue = _only(catalogue, set(cleaned.item_ids))
     else:
@@ -72,15 +71,6 @@ def prepare(
         return dataset
     everything = all_of(cleaned)
     return replace(dataset, whole=_timed(indexed.trained(dataset, everything), everything, inputs))
-
-
-def _check_times(account: CleaningAccount, config: DistillConfig) -> None:
-    """Refuse a temporal split of interactions without times: rows are no calendar."""
-    if config.run.split == "temporal" and "time" not in account.columns:
-        raise ConfigError(
-            "[run] split is temporal, but the interactions have no time column; name it: "
-            '[data] time = "...", or take leave-one-out'
-        )
 
 
 def _timed(dataset: Dataset, split: Split, inputs: Published) -> Dataset:

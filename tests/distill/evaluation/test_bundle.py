@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pocketrec_distill.data import DataSettings
+from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.bundle import difference_from_report, evaluate_bundle
 from pocketrec_runtime import read_bundle, write_bundle
 
@@ -56,6 +57,19 @@ def test_the_split_of_the_report_is_taken_where_none_is_asked_for(tmp_path: Path
         "the report of this bundle is of a temporal split, this is of leave-one-out"
     )
     assert evaluate_bundle(GOLDEN, table, None, DataSettings())["split"] == "leave-one-out"
+
+
+@pytest.mark.parametrize(
+    ("last", "said"), [(",position", "'position' holds positions"), ("", "no time column; name it")]
+)
+def test_a_temporal_split_needs_times(tmp_path: Path, last: str, said: str) -> None:
+    table = tmp_path / "events.csv"
+    walks = [f"u{user},{user % 3}-{step},{step}" for user in range(6) for step in range(10)]
+    rows = [row if last else row.rpartition(",")[0] for row in walks]
+    table.write_text("\n".join([f"user_id,item_id{last}", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"a temporal split needs times, but .*{said}"):
+        evaluate_bundle(GOLDEN, table, "temporal", DataSettings())
+    assert evaluate_bundle(GOLDEN, table, "leave-one-out", DataSettings())["users"] == 6
 
 
 @pytest.mark.parametrize(

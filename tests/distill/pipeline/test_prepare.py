@@ -1,10 +1,12 @@
 """What the first stage refuses and says before anything is learned."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.data import DataSettings
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.prepare import prepare
@@ -14,7 +16,7 @@ ITEMS = "item,title\n" + "".join(f"{item},Title {item}\n" for item in range(20))
 
 
 def prepared(
-    folder: Path, rows: list[str], items: str = "", split: str = "leave-one-out"
+    folder: Path, rows: list[str], items: str = "", split: str = "leave-one-out", time: str = ""
 ) -> tuple[Dataset, str]:
     """The data of some rows and an items table, and what was said."""
     (folder / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
@@ -22,7 +24,7 @@ def prepared(
     if given is not None:
         given.write_text(items, "utf-8")
     said: list[str] = []
-    config = DistillConfig(run=RunSettings(split=split))
+    config = DistillConfig(run=RunSettings(split=split), data=DataSettings(time=time))
     found = prepare(folder / "log.csv", given, config, said.append)
     return found, "\n".join(said)
 
@@ -66,6 +68,27 @@ def test_rows_are_no_calendar(tmp_path: Path) -> None:
         prepared(tmp_path, log(time=False), ITEMS, split="temporal")
     assert len(prepared(tmp_path, log(), ITEMS, split="temporal")[0].test)
     assert len(prepared(tmp_path, log(time=False), ITEMS)[0].test) == 10
+
+
+def test_positions_are_no_calendar(tmp_path: Path) -> None:
+    rows = log()
+    rows[0] = "user,item,position"
+    with pytest.raises(ConfigError, match=r"'position' holds positions, .* among user, item, pos"):
+        prepared(tmp_path, rows, ITEMS, split="temporal")
+    assert len(prepared(tmp_path, rows, ITEMS)[0].test) == 10
+    # Unix times under such a name are times, and so is what the settings name.
+    parts = (row.rpartition(",") for row in rows[1:])
+    epochs = [rows[0], *(f"{pair},15000000{time:0>2}" for pair, _, time in parts)]
+    assert len(prepared(tmp_path, epochs, ITEMS, split="temporal")[0].test)
+    assert len(prepared(tmp_path, rows, ITEMS, split="temporal", time="position")[0].test)
+
+
+def test_events_of_each_user_in_order_are_no_calendar(tmp_path: Path) -> None:
+    path = tmp_path / "x.inter.json"
+    path.write_text(json.dumps({f"u{user}": list(range(user, user + 6)) for user in range(9)}))
+    config = DistillConfig(run=RunSettings(split="temporal"))
+    with pytest.raises(ConfigError, match="'position' holds positions, and there is no other"):
+        prepare(path, None, config, str)
 
 
 def test_the_account_names_columns_and_values(tmp_path: Path) -> None:
