@@ -10,12 +10,12 @@ from pocketrec_distill.data.account import CleaningAccount
 from pocketrec_distill.data.clocks import with_joined_times
 from pocketrec_distill.data.columns import InteractionColumns
 from pocketrec_distill.data.interactions import Interactions
-from pocketrec_distill.data.roles import interaction_columns
+from pocketrec_distill.data.roles import MAX_EVENT_TYPES, interaction_columns
 from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.strays import stray_times
 from pocketrec_distill.data.tables import arrow
-from pocketrec_distill.data.values import Codes, as_text, encode_ids, numbers, times
+from pocketrec_distill.data.values import Codes, as_text, encode_ids, numbers, times, weights
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ __all__ = ["CleaningAccount", "clean"]
 
 Mask = NDArray[np.bool_]
 
-# Behaviours have names such as view and buy; a column with more is something else.
-MAX_EVENT_TYPES = 1000
 # Of a value that could not be read, as the account shows it.
 MAX_EXAMPLE = 40
 
@@ -76,7 +74,10 @@ def clean(
     _drop_duplicates(rows, account)
     _drop_below_core(rows, settings, account)
     if not len(rows.times):
-        raise DataError(f"no interaction is left after cleaning:\n{account}")
+        raise DataError(
+            f"no interaction is left after cleaning:\n{account}\nWhere a column is not what its "
+            'name says: [data] time = "none", and so for event, weight and rating'
+        )
     interactions = _assembled(rows)
     account.users, account.items = len(interactions.user_ids), len(interactions.item_ids)
     return interactions, account
@@ -97,7 +98,14 @@ def _read(
         moments, note = times(table, columns.time)
         account.note(note)
     account.note(_on_low_ratings(table, columns.rating, settings))
-    weight = np.ones(count) if columns.weight is None else numbers(table, columns.weight)
+    weight, unweighed = np.ones(count), 0
+    if columns.weight is not None:
+        weight, unweighed = weights(table, columns.weight)
+    if unweighed:
+        account.note(
+            f"{unweighed:,} rows have no value in {columns.weight!r} and weigh 1; if it is no "
+            'weight of events, set [data] weight = "none"'
+        )
     users, items = encode_ids(table, columns.user), encode_ids(table, columns.item)
     return _Rows(users, items, moments, weight, _events(table, columns.event, settings, account))
 
@@ -116,7 +124,7 @@ def _events(
     if len(events.ids) > MAX_EVENT_TYPES:
         raise DataError(
             f"column {column!r} has {len(events.ids):,} behaviour types, over {MAX_EVENT_TYPES:,}; "
-            'name the right one: [data] event = "..."'
+            'name the right one: [data] event = "..." ("none" where there is none)'
         )
     for name in sorted(settings.event_weights.keys() - set(events.ids)):
         account.note(f"[data.event_weights] names {name!r}, which no row of {column!r} holds")

@@ -30,6 +30,9 @@ _KNOWN["item_id"] = _KNOWN["item"] + " id"
 # Names of a time that say no more than an order; a column of order numbers such as "A-17" is none.
 POSITIONS = ("position", "order", "rank", "sequence")
 
+# What a setting says of a role that no column has, whatever the names.
+NONE = "none"
+
 _SHOWN_NAMES = 12
 
 
@@ -75,7 +78,7 @@ def find_column(
 
     Args:
         role: Key of the `[data]` section.
-        chosen: What the settings say; empty to look for it.
+        chosen: What the settings say; empty to look for it, "none" where no column has the role.
         names: Columns of the table.
         required: Whether having none is an error.
         taken: Columns that have a role already; they are not looked at.
@@ -86,6 +89,8 @@ def find_column(
     if chosen:
         if chosen in names:
             return chosen
+        if chosen == NONE and not required:
+            return None
         raise DataError(f'[data] {role} = "{chosen}": no such column among {listed(names)}')
     plain = {plain_name(name): name for name in reversed(names) if name not in taken}
     for candidate in known_names(role):
@@ -110,8 +115,15 @@ def listed(names: Sequence[str]) -> str:
     return shown + (f" and {more:,} more" if more > 0 else "")
 
 
-def find_columns(names: Sequence[str], settings: DataSettings) -> InteractionColumns:
+def find_columns(
+    names: Sequence[str], settings: DataSettings, passed: Collection[str] = ()
+) -> InteractionColumns:
     """The columns of an interactions table; a column has one role only.
+
+    Args:
+        names: Columns of the table.
+        settings: Columns that were chosen.
+        passed: Columns that no name makes anything.
 
     Raises:
         DataError: No user or no item column, a chosen column that does not exist, or one chosen
@@ -120,13 +132,18 @@ def find_columns(names: Sequence[str], settings: DataSettings) -> InteractionCol
     roles = ("user", "item", "time", "event", "weight", "rating")
     owner: dict[str, str] = {}
     for role in roles:
-        if (name := getattr(settings, role)) and owner.setdefault(name, role) != role:
+        name = getattr(settings, role)
+        if name == NONE and NONE not in names:
+            continue
+        if name and owner.setdefault(name, role) != role:
             raise DataError(
                 f'[data] {owner[name]} and {role} both name column "{name}"; give each its own'
             )
 
+    taken = {*owner, *passed}
+
     def found(role: str, *, required: bool = False) -> str | None:
-        return find_column(role, getattr(settings, role), names, required=required, taken=owner)
+        return find_column(role, getattr(settings, role), names, required=required, taken=taken)
 
     user, item = found("user", required=True), found("item", required=True)
     assert user is not None and item is not None  # noqa: S101, PT018  (required above)

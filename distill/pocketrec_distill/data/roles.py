@@ -13,16 +13,18 @@ from pocketrec_distill.data.columns import (
     listed,
     plain_name,
 )
+from pocketrec_distill.data.contents import holds_dates, holds_times, holds_weights, is_flat
 from pocketrec_distill.data.settings import DataSettings
-from pocketrec_distill.data.tables import arrow
-from pocketrec_distill.data.values import Codes, encode_ids, is_text, numbers, times
+from pocketrec_distill.data.values import Codes, encode_ids, numbers
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Values that are read to see what a column holds, and the share of them that must be of it.
-SAMPLE, MOST = 1000, 0.95
+# Behaviours have names such as view and buy; a column with more is something else.
+MAX_EVENT_TYPES = 1000
+# Rows by which it is told whose a weight is.
+_WEIGHED = 100_000
 # From this share of the rows on, a column says something of the user or item, not of the event.
 _OWNED_SHARE = 0.99
 
@@ -30,10 +32,12 @@ _OWNED_SHARE = 0.99
 def interaction_columns(
     table: "pa.Table", settings: DataSettings, account: CleaningAccount
 ) -> InteractionColumns:
-    """The column of each role: by its name, and a time also by what it holds.
+    """The column of each role: by its name, and by what it holds.
 
-    A table without a known time, or with mere positions, may have its dates under a name of its
-    own: the first column of dates that are neither the user's nor the item's is the time.
+    A column that is found by the name of a time, an event or a weight and holds something else is
+    passed over, with a note. A table without a known time, or with mere positions, may have its
+    dates under a name of its own: the first column of dates that are neither the user's nor the
+    item's is the time.
 
     Args:
         table: Interactions.
@@ -43,9 +47,8 @@ def interaction_columns(
     Raises:
         DataError: As `find_columns`.
     """
-    columns = find_columns(table.column_names, settings)
-    columns = _without_mere_order(table, columns, settings, account)
-    if columns.time is None or (not settings.time and plain_name(columns.time) in POSITIONS):
+    columns = _fitting(table, settings, account)
+    if not settings.time and (columns.time is None or plain_name(columns.time) in POSITIONS):
         columns = _with_dates(table, columns, account)
     account.columns = columns.as_dict()
     return columns
@@ -67,22 +70,65 @@ def told_by(keys: Codes, values: Codes) -> float | None:
     return float(most.sum() / counts.sum())
 
 
-def _without_mere_order(
-    table: "pa.Table",
-    columns: InteractionColumns,
-    settings: DataSettings,
-    account: CleaningAccount,
+def _fitting(
+    table: "pa.Table", settings: DataSettings, account: CleaningAccount
 ) -> InteractionColumns:
-    """The columns, without a time that was found by a name like `order` but holds no numbers."""
+    """The columns that are found by their names, but for those that hold something else."""
+    passed: list[str] = []
+    columns = find_columns(table.column_names, settings)
+    roles = [role for role in ("time", "event", "weight") if not getattr(settings, role)]
+    while table.num_rows and roles:
+        name = columns.as_dict().get(roles[0])
+        if name is None or not (why := _unfit(table, columns, roles[0])):
+            del roles[0]
+            continue
+        account.note(f"column {name!r} {why} and is not taken as {roles[0]}")
+        passed.append(name)
+        columns = find_columns(table.column_names, settings, passed)
     names = {plain_name(name) for name in table.column_names}
-    if columns.time is None and {"day", "month", "year"} <= names:
+    if columns.time is None and not settings.time and {"day", "month", "year"} <= names:
         account.note("day, month and year are no single time column; join them to use them")
-    if settings.time or columns.time is None or plain_name(columns.time) not in POSITIONS:
-        return columns
-    if not table.num_rows or np.isfinite(numbers(table, columns.time)).mean() > 0.5:
-        return columns
-    account.note(f"column {columns.time!r} holds no numbers and is not taken as time")
-    return replace(columns, time=None)
+    return columns
+
+
+def _unfit(table: "pa.Table", columns: InteractionColumns, role: str) -> str:
+    """Why a column is not what its name says; empty where it may be."""
+    name = columns.as_dict()[role]
+    if not is_flat(table, name):
+        return "holds several values per row"
+    try:
+        if role == "time":
+            return _no_time(table, name)
+        return _no_weight(table, columns, name) if role == "weight" else _no_event(table, name)
+    except DataError:
+        return f"of type {table.schema.field(name).type} cannot be read"
+
+
+def _no_time(table: "pa.Table", name: str) -> str:
+    if plain_name(name) in POSITIONS:
+        return "" if np.isfinite(numbers(table, name)).mean() > 0.5 else "holds no numbers"
+    return "" if holds_times(table, name) else "holds no times"
+
+
+def _no_event(table: "pa.Table", name: str) -> str:
+    kinds = len(encode_ids(table, name).ids)
+    return f"has {kinds:,} different values" if kinds > MAX_EVENT_TYPES else ""
+
+
+def _no_weight(table: "pa.Table", columns: InteractionColumns, name: str) -> str:
+    if not holds_weights(table, name):
+        return "holds no weights"
+    of_owner = _is_of_owner(table.slice(0, _WEIGHED), columns, name)
+    return "is the same for each event of a user or an item" if of_owner else ""
+
+
+def _is_of_owner(table: "pa.Table", columns: InteractionColumns, name: str) -> bool:
+    """Whether values differ, but only with the user or the item: a product's kilograms."""
+    values = encode_ids(table, name)
+    counts = np.bincount(values.values[values.values >= 0])
+    if not len(counts) or counts.max() >= _OWNED_SHARE * counts.sum():
+        return False
+    return _is_owned(values, [encode_ids(table, key) for key in (columns.user, columns.item)])
 
 
 def _with_dates(
@@ -90,7 +136,7 @@ def _with_dates(
 ) -> InteractionColumns:
     """The columns, with the first one of dates as time where there is one."""
     free = [name for name in table.column_names if name not in columns.used()]
-    found = [name for name in free if _holds_dates(table, name)]
+    found = [name for name in free if holds_dates(table, name)]
     owners = [encode_ids(table, name) for name in (columns.user, columns.item)] if found else []
     found = [name for name in found if not _is_owned(encode_ids(table, name), owners)]
     if not found:
@@ -100,23 +146,6 @@ def _with_dates(
         f"column {found[0]!r} holds dates and is taken as time{others}; [data] time says otherwise"
     )
     return replace(columns, time=found[0])
-
-
-def _holds_dates(table: "pa.Table", name: str) -> bool:
-    """Whether nearly all of the first values are dates, and no plain numbers."""
-    types = arrow().types
-    column = table[name].drop_null()[:SAMPLE]
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if types.is_date(kind) or types.is_timestamp(kind):
-        return len(column) > 0
-    if not is_text(kind) or not len(column):
-        return False
-    sample = arrow().table({name: column})
-    try:
-        read, counts = np.isfinite(times(sample, name)[0]), np.isfinite(numbers(sample, name))
-    except DataError:  # bytes that are no text
-        return False
-    return bool((read & ~counts).mean() >= MOST)
 
 
 def _is_owned(values: Codes, owners: list[Codes]) -> bool:

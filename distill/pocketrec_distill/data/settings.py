@@ -56,8 +56,9 @@ class DataSettings:
         user: Column of user ids.
         item: Column of item ids, in the interactions.
         time: Column of times or positions; without one, the order of rows is the order of events.
+            This and the next three, and `title`, may be "none": no column is, whatever the names.
         event: Column of behaviour types, such as view, click, purchase.
-        weight: Column of event weights.
+        weight: Column of event weights; a missing one is 1.
         rating: Column of ratings; they count only with `min_rating`.
         item_id: Column of item ids, in the items table.
         title: Column of titles, in the items table.

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_MISSING = frozenset(
+# Words for a missing value.
+MISSING = frozenset(
     ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "None")
 )
 _WHOLE_FLOAT = re.compile(r"\d+\.0")
@@ -118,7 +119,7 @@ def encode_ids(table: "pa.Table", name: str) -> Codes:
     encoded = as_text(table, name).dictionary_encode().combine_chunks()
     values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     ids = encoded.dictionary.to_pylist()
-    kept = [code for code, text in enumerate(ids) if text not in _MISSING]
+    kept = [code for code, text in enumerate(ids) if text not in MISSING]
     known = [ids[code] for code in kept]
     if all(_WHOLE_FLOAT.fullmatch(text) for text in known):
         known = [text[:-2] for text in known]
@@ -135,6 +136,21 @@ def numbers(table: "pa.Table", name: str) -> NDArray[np.float64]:
     """
     with _reading(table, name, "numbers") as column:
         return _numbers(column)
+
+
+def weights(table: "pa.Table", name: str) -> tuple[NDArray[np.float64], int]:
+    """Numbers of a column, float64 (n,), 1 where the value is missing, and how many are.
+
+    What is there and no number is NaN.
+
+    Raises:
+        DataError: Its type holds no numbers.
+    """
+    found = numbers(table, name)
+    if not np.isnan(found).any():
+        return found, 0
+    missing = np.isnan(found) & (encode_ids(table, name).values < 0)
+    return np.where(missing, 1.0, found), int(missing.sum())
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ def test_every_reason_in_order_with_its_number() -> None:
         ("u2", "a", math.nan, 1.0, 4.0),  # bad time
         ("u2", "a", -1.0, 1.0, 4.0),  # bad time
         ("u2", "a", math.inf, 1.0, 4.0),  # bad time
-        ("u2", "a", 5.0, math.nan, 4.0),  # bad weight
+        ("u2", "a", 5.0, math.nan, 4.0),  # stays: a missing weight is 1
         ("u2", "a", 5.0, math.inf, 4.0),  # bad weight
         ("u2", "a", 5.0, -0.5, 4.0),  # bad weight
         ("u2", "a", 5.0, 1e300, 4.0),  # too large
@@ -50,7 +50,7 @@ def test_every_reason_in_order_with_its_number() -> None:
         ("u2", "a", 5.0, 1e-60, 4.0),  # weight 0 as float32
         ("u2", "a", 5.0, 1.0, 2.9),  # rating
         ("u2", "a", 5.0, 1.0, None),  # rating
-        ("u2", "a", 5.0, 1.0, 3.0),  # stays
+        ("u2", "a", 5.0, 1.0, 3.0),  # duplicate of the one without a weight
         ("u2", "a", 5.0, 7.0, 5.0),  # duplicate of the one before
     ]
     interactions, account = cleaned(rows, "user item time weight rating", min_rating=3.0)
@@ -60,11 +60,11 @@ def test_every_reason_in_order_with_its_number() -> None:
         ("unusable user id (control character or surrogate)", 1, 15),
         ("unusable item id (control character or surrogate)", 1, 14),
         ("bad time in 'time' such as \"-1\" (no number, no date, or before 1970)", 3, 11),
-        ("bad weight (not a number, infinite or negative)", 3, 8),
-        ("weight 0", 2, 6),
-        ("bad weight (too large)", 1, 5),
-        ("rating below 3, or none", 2, 3),
-        ("exact duplicate", 1, 2),
+        ("bad weight (not a number, infinite or negative)", 2, 9),
+        ("weight 0", 2, 7),
+        ("bad weight (too large)", 1, 6),
+        ("rating below 3, or none", 2, 4),
+        ("exact duplicate", 2, 2),
     ]
     assert events(interactions) == [("u1", "a", 5.0), ("u2", "a", 5.0)]
     assert interactions.weights.tolist() == [1.0, 1.0]
@@ -138,6 +138,24 @@ def test_event_weights() -> None:
     assert interactions.event_names == ("view", "buy", "")
 
 
+@pytest.mark.parametrize("missing", [None, "", "NULL"])
+def test_a_missing_weight_is_one(missing: str | None) -> None:
+    rows = [("u", "a", 1, "2.5"), ("u", "b", 2, missing), ("u", "c", 3, "heavy"),
+            ("u", "d", 4, "3")]  # fmt: skip
+    interactions, account = cleaned(rows, "user item time weight")
+    assert interactions.weights.tolist() == [2.5, 1.0, 3.0]
+    assert reasons(account) == [("bad weight (not a number, infinite or negative)", 1, 3)]
+    assert account.notes == [
+        "1 rows have no value in 'weight' and weigh 1; if it is no weight of events, set [data] "
+        'weight = "none"'
+    ]
+
+
+def test_where_nothing_is_left_it_is_said_how_to_leave_a_column_alone() -> None:
+    with pytest.raises(DataError, match=r'\[data\] time = "none"'):
+        cleaned([("u", "a", "soon")], "user item time", time="time")
+
+
 def test_event_weights_need_an_event_column() -> None:
     with pytest.raises(DataError, match="no event column; name it: event ="):
         cleaned([("u", "a", 1)], event_weights={"view": 1})
@@ -146,7 +164,10 @@ def test_event_weights_need_an_event_column() -> None:
 def test_a_thousand_behaviours_are_none() -> None:
     rows = [("u", "a", n, f"event {n}") for n in range(1001)]
     with pytest.raises(DataError, match=r"'action' has 1,001 behaviour types, over 1,000"):
-        cleaned(rows, "user item time action")
+        cleaned(rows, "user item time action", event="action")
+    _, account = cleaned(rows, "user item time action")
+    assert account.notes == ["column 'action' has 1,001 different values and is not taken as event"]
+    assert account.left == 1001
     interactions, _ = cleaned(rows[:1000], "user item time action")
     assert len(interactions.event_names) == 1000
 

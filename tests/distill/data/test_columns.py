@@ -69,6 +69,12 @@ def test_what_is_missing_is_said_with_what_was_looked_for() -> None:
         find_column("item_id", "", ["title"], required=True)
 
 
+def test_none_is_no_user() -> None:
+    with pytest.raises(DataError, match=r'\[data\] user = "none": no such column among user, item'):
+        find_columns(["user", "item"], DataSettings(user="none"))
+    assert find_column("title", "none", ["id", "title"], required=False) is None
+
+
 def test_many_names_are_cut() -> None:
     with pytest.raises(DataError, match=r"f11 and 9,988 more;") as caught:
         find_columns([f"f{n}" for n in range(10_000)], DataSettings())

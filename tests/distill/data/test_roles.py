@@ -92,3 +92,75 @@ def test_how_much_a_key_tells() -> None:
     for keys in (["a", "b"], ["a", None], [None, None]):
         once = encode_ids(pa.table({"key": pa.array(keys, pa.string())}), "key")
         assert told_by(once, once) is None
+
+
+def roles(columns: dict[str, object], **settings: str) -> tuple[dict[str, str], list[str]]:
+    """Columns of the roles beside user and item, and the notes."""
+    table = pa.table({"user": list("uuvv"), "item": list("abab"), **columns})
+    account = CleaningAccount(4)
+    interaction_columns(table, DataSettings(**settings), account)
+    return {k: v for k, v in account.columns.items() if k not in ("user", "item")}, account.notes
+
+
+PROSE = ["so fine", "too small", "", None]
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "why"),
+    [
+        ("weight", ["137lbs", "140lbs", "", "99"], "holds no weights"),
+        ("weight", [-1.0, -2.5, -3.0, 4.0], "holds no weights"),
+        ("weight", [[1], [2], [3], [4]], "holds several values per row"),
+        ("weight", ["0.5", "2", "0.5", "2"], "is the same for each event of a user or an item"),
+        ("weight", [60, 60, 85, 85], "is the same for each event of a user or an item"),
+        ("weight", [b"a", b"b", None, b"c"], "of type binary cannot be read"),
+        ("event", [[1], [2], [3], [4]], "holds several values per row"),
+        ("action", [b"\xff", b"\xfe", None, None], "of type binary cannot be read"),
+        ("date", PROSE, "holds no times"),
+        ("date", ["", None, "NULL", "NaN"], "holds no times"),
+        ("timestamp", [["1"], ["2"], ["3"], ["4"]], "holds several values per row"),
+    ],
+)
+def test_a_name_that_the_values_do_not_bear_out(role: str, values: list, why: str) -> None:
+    setting = {"date": "time", "timestamp": "time", "action": "event"}.get(role, role)
+    expected = f"column {role!r} {why} and is not taken as {setting}"
+    assert roles({role: values}) == ({}, [expected])
+    # What the settings name is taken at its word.
+    assert roles({role: values}, **{setting: role}) == ({setting: role}, [])
+
+
+@pytest.mark.parametrize(
+    ("role", "values"),
+    [
+        ("weight", ["1", "x", "2", "3"]),
+        ("weight", [1, 1, 1, 1]),
+        ("weight", [None, None, None, None]),
+        ("weight", ["3", "", None, "NULL"]),
+        ("weight", pa.array(["3", None, "4", "3"]).dictionary_encode()),
+        ("event", PROSE),
+        ("event", [1, 2, 1, 2]),
+        ("time", ["5", "soon", "6", "7"]),
+        ("time", ["2011-06-04", "", None, None]),
+        ("time", pa.array(["5", "soon", "6", "7"]).cast(pa.string_view())),
+    ],
+)
+def test_a_name_that_most_values_bear_out(role: str, values: object) -> None:
+    assert roles({role: values}) == ({role: role}, [])
+
+
+def test_the_next_name_is_looked_at_then() -> None:
+    found = roles({"date": PROSE, "review_date": DAYS, "weight": ["a", "b", "c", "d"]})
+    assert found[0] == {"time": "review_date"}
+    assert roles({"date": PROSE, "when": DAYS})[0] == {"time": "when"}
+    assert roles({"weight": ["a", "b", "c", "d"], "plays": [3, 1, 2, 4]})[0] == {"weight": "plays"}
+
+
+def test_none_leaves_a_column_alone() -> None:
+    columns = {"weight": [1, 2, 3, 4], "event": list("xyxy"), "rating": [1, 2, 3, 4], "time": DAYS}
+    assert set(roles(columns)[0]) == {"weight", "event", "rating", "time"}
+    for name in columns:
+        assert set(roles(columns, **{name: "none"})[0]) == {*columns} - {name}
+    everything = dict.fromkeys(columns, "none")
+    assert roles(columns, **everything) == ({}, [])
+    assert roles({"when": DAYS}, time="none") == ({}, [])
+    assert roles({"none": [1, 2, 3, 4]}, weight="none") == ({"weight": "none"}, [])
