@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pocketrec_distill.data.strays import are_unix_times
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.data.values import MISSING, is_text, numbers, times
 from pocketrec_distill.errors import DataError
@@ -17,7 +18,11 @@ SAMPLE, MOST = 1000, 0.95
 _LOOKED_AT = 100 * SAMPLE
 
 _CLOCK = r"^\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
-_HAS_CLOCK = r"\d:\d\d"
+# A number says of itself that it is a time only within these years.
+_FIRST, _LAST = 631_152_000.0, 4_102_444_800.0
+_DAY = 86_400.0
+# Numbers of days are smaller (20101231), Unix times larger.
+_LEAST_SECONDS = 1e8
 
 
 def is_flat(table: "pa.Table", name: str) -> bool:
@@ -71,12 +76,65 @@ def is_clock(table: "pa.Table", name: str) -> bool:
     return is_text(kind) and _matching(sample[name], _CLOCK) >= MOST
 
 
-def is_date(table: "pa.Table", name: str) -> bool:
-    """Whether a column may hold dates, without a time of day."""
+def is_hour_and_minute(table: "pa.Table", name: str) -> bool:
+    """Whether a column holds times of day as whole numbers: 1630, and 5 for five past midnight."""
     sample, kind = _first(table, name)
-    if arrow().types.is_date(kind):
-        return True
-    return is_text(kind) and _matching(sample[name], _HAS_CLOCK) == 0
+    if not _may_hold_times(kind) or not len(sample):
+        return False
+    found = numbers(sample, name)
+    return bool(((found >= 0) & (found < 2400) & (found % 100 < 60) & (found % 1 == 0)).all())
+
+
+def holds_days(table: "pa.Table", name: str) -> bool:
+    """Whether a column holds times without a time of day, as dates or as numbers."""
+    sample, kind = _first(table, name)
+    if not _may_hold_times(kind) or not len(sample):
+        return False
+    found = times(sample, name)[0]
+    return bool(((found % _DAY == 0) & (found > 0)).mean() >= MOST)
+
+
+def is_date(table: "pa.Table", name: str) -> bool:
+    """Whether a column holds days as dates, to which text may add the time of day."""
+    if not holds_days(table, name):
+        return False
+    sample, kind = _first(table, name)
+    temporal = arrow().types.is_temporal(kind)
+    return bool(temporal or not (numbers(sample, name) >= _LEAST_SECONDS).any())
+
+
+def holds_unix_times(table: "pa.Table", name: str) -> bool:
+    """Whether nearly all of the first values are times from 1990 to 2100, as numbers or dates."""
+    sample, kind = _first(table, name)
+    if not _may_hold_times(kind) or not len(sample):
+        return False
+    found = times(sample, name)[0]
+    return bool(((found >= _FIRST) & (found < _LAST)).mean() >= MOST)
+
+
+def tells_hours_of(table: "pa.Table", days: str, name: str) -> bool:
+    """Whether a column holds times on the days of another, which knows no more than the day.
+
+    The day may be that of another zone.
+    """
+    head = table.select([days, name]).slice(0, SAMPLE)
+    if not all(_may_hold_times(field.type) for field in head.schema):
+        return False
+    day, moment = times(head, days)[0], times(head, name)[0]
+    there = np.isfinite(day)
+    if not are_unix_times(day) or (day[there] % _DAY).any():
+        return False
+    apart = moment[there] - day[there]
+    return bool((apart % _DAY > 0).any() and ((apart >= -_DAY) & (apart < 2 * _DAY)).mean() >= MOST)
+
+
+def _may_hold_times(kind: "pa.DataType") -> bool:
+    """Whether values of an Arrow type may be times: text, numbers and dates."""
+    types = arrow().types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (is_text, types.is_integer, types.is_floating, types.is_date, types.is_timestamp)
+    return any(test(kind) for test in tests)
 
 
 def _first(table: "pa.Table", name: str) -> tuple["pa.Table", "pa.DataType"]:

@@ -1,5 +1,6 @@
 """Roles of a table's columns that only their values can tell."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,15 @@ from pocketrec_distill.data.columns import (
     listed,
     plain_name,
 )
-from pocketrec_distill.data.contents import holds_dates, holds_times, holds_weights, is_flat
+from pocketrec_distill.data.contents import (
+    holds_dates,
+    holds_days,
+    holds_times,
+    holds_unix_times,
+    holds_weights,
+    is_flat,
+    tells_hours_of,
+)
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.values import Codes, encode_ids, numbers
 from pocketrec_distill.errors import DataError
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
 MAX_EVENT_TYPES = 1000
 # Rows by which it is told whose a weight is.
 _WEIGHED = 100_000
+# What the name of a column of numbers must hold for them to be times; order numbers are as large.
+_TIME_WORD = re.compile(r"time|date|epoch|stamp|unix|(ts|at)$")
 # From this share of the rows on, a column says something of the user or item, not of the event.
 _OWNED_SHARE = 0.99
 
@@ -36,8 +47,9 @@ def interaction_columns(
 
     A column that is found by the name of a time, an event or a weight and holds something else is
     passed over, with a note. A table without a known time, or with mere positions, may have its
-    dates under a name of its own: the first column of dates that are neither the user's nor the
-    item's is the time.
+    times under a name of its own: the first column of dates, or of Unix times where its name speaks
+    of time, that are neither the user's nor the item's. A time that is a mere day gives way to a
+    column that tells the time on these days.
 
     Args:
         table: Interactions.
@@ -48,8 +60,10 @@ def interaction_columns(
         DataError: As `find_columns`.
     """
     columns = _fitting(table, settings, account)
-    if not settings.time and (columns.time is None or plain_name(columns.time) in POSITIONS):
-        columns = _with_dates(table, columns, account)
+    if not settings.time:
+        if columns.time is None or plain_name(columns.time) in POSITIONS:
+            columns = _with_dates(table, columns, account)
+        columns = _with_hours(table, columns, account)
     account.columns = columns.as_dict()
     return columns
 
@@ -134,18 +148,47 @@ def _is_of_owner(table: "pa.Table", columns: InteractionColumns, name: str) -> b
 def _with_dates(
     table: "pa.Table", columns: InteractionColumns, account: CleaningAccount
 ) -> InteractionColumns:
-    """The columns, with the first one of dates as time where there is one."""
-    free = [name for name in table.column_names if name not in columns.used()]
-    found = [name for name in free if holds_dates(table, name)]
+    """The columns, with the first one of dates or Unix times as time where there is one."""
+    found = {name: kind for name in _free(table, columns) if (kind := _kind_of_time(table, name))}
     owners = [encode_ids(table, name) for name in (columns.user, columns.item)] if found else []
-    found = [name for name in found if not _is_owned(encode_ids(table, name), owners)]
-    if not found:
+    names = [name for name in found if not _is_owned(encode_ids(table, name), owners)]
+    if not names:
         return columns
-    others = f"; so do {listed(found[1:])}" if found[1:] else ""
+    others = f"; so do {listed(names[1:])}" if names[1:] else ""
     account.note(
-        f"column {found[0]!r} holds dates and is taken as time{others}; [data] time says otherwise"
+        f"column {names[0]!r} holds {found[names[0]]} and is taken as time{others}; [data] time "
+        "says otherwise"
     )
-    return replace(columns, time=found[0])
+    return replace(columns, time=names[0])
+
+
+def _kind_of_time(table: "pa.Table", name: str) -> str:
+    """What times a column of any name holds; empty where it may be something else."""
+    if holds_dates(table, name):
+        return "dates"
+    named = _TIME_WORD.search(plain_name(name)) is not None
+    return "Unix times" if named and holds_unix_times(table, name) else ""
+
+
+def _with_hours(
+    table: "pa.Table", columns: InteractionColumns, account: CleaningAccount
+) -> InteractionColumns:
+    """The columns, with one that tells the time on the days that were taken as time."""
+    day = columns.time
+    if day is None or not holds_days(table, day):
+        return columns
+    for name in _free(table, columns):
+        if tells_hours_of(table, day, name):
+            account.note(
+                f"column {name!r} tells the time on the days of {day!r} and is taken as time; "
+                "[data] time says otherwise"
+            )
+            return replace(columns, time=name)
+    return columns
+
+
+def _free(table: "pa.Table", columns: InteractionColumns) -> list[str]:
+    return [name for name in table.column_names if name not in columns.used()]
 
 
 def _is_owned(values: Codes, owners: list[Codes]) -> bool:

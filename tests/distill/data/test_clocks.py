@@ -28,6 +28,9 @@ def read(columns: dict[str, object], **settings: str) -> tuple[list[float], list
         (["20161030", "20161029"], ["09:58:11", "21:05:34"]),
         (["30-Oct-2016", "29-Oct-2016"], ["09:58:11", "21:05:34"]),
         ([date(2016, 10, 30), date(2016, 10, 29)], [time(9, 58, 11), time(21, 5, 34)]),
+        ([datetime(2016, 10, 30), datetime(2016, 10, 29)], ["9:58:11", "21:05:34"]),
+        (["2016-10-30T00:00:00", "2016-10-29 00:00"], ["9:58:11", "21:05:34"]),
+        ([20161030, 20161029], ["9:58:11", "21:05:34"]),
     ],
 )
 @pytest.mark.parametrize("names", [("Date", "Time"), ("order_date", "timestamp")])
@@ -36,6 +39,36 @@ def test_they_are_one_time(dates: list, clocks: list, names: tuple[str, str]) ->
     assert times == [EVENING, MORNING]
     said = f"{names[0]!r} and {names[1]!r} are joined to one time; [data] time says otherwise"
     assert said in notes
+
+
+@pytest.mark.parametrize("clocks", [[958, 5], ["958", "5"], ["0958", "0005"], [958.0, 5.0]])
+@pytest.mark.parametrize("dates", [["2016-10-30", "2016-10-29"], [20161030, 20161029]])
+def test_hours_and_minutes_as_a_whole_number(dates: list, clocks: list) -> None:
+    times, notes = read({"date": dates, "time": clocks})
+    night = datetime(2016, 10, 29, 0, 5, tzinfo=UTC).timestamp()
+    assert times == [night, MORNING - 11]
+    assert "'date' and 'time' are joined to one time; [data] time says otherwise" in notes
+
+
+@pytest.mark.parametrize("numbers", [[1, 2], [1630, 905], [0, 2359]])
+def test_such_numbers_alone_are_positions(numbers: list[int]) -> None:
+    assert read({"time": numbers})[0] == sorted(numbers)
+    assert read({"time": numbers, "date": ["?", "?"]})[0] == sorted(numbers)
+
+
+@pytest.mark.parametrize("numbers", [[1630, 2400], [1660, 5], [-5, 5], [16.5, 17]])
+def test_numbers_that_are_no_hours_and_minutes(numbers: list[float]) -> None:
+    columns = {"date": ["2016-10-30", "2016-10-29"], "time": numbers}
+    table = pa.table({**columns, "user": ["u", "u"], "item": ["a", "b"]})
+    _, account = clean(table, DataSettings())
+    assert not any("joined" in note for note in account.notes)
+
+
+def test_unix_times_of_days_are_not_joined() -> None:
+    columns = {"timestamp": [1477785600, 1477699200], "time": ["09:58", "21:05"]}
+    times, notes = read(columns)
+    assert times == [1477699200, 1477785600]
+    assert notes == ["column 'time' holds times of day and is not taken as time"]
 
 
 def test_a_missing_half_is_a_missing_time() -> None:

@@ -81,6 +81,80 @@ def test_other_values_are_no_times(values: object) -> None:
     assert found({"when": values}) == (None, [])
 
 
+# 1 to 4 June 2011, newest first, at another hour each.
+MOMENTS = [1_307_181_600 - 90_000 * day for day in range(4)]
+
+
+@pytest.mark.parametrize(
+    "name", ["click_timestamp", "server_timestamp_epoch_ms", "my_last_updated", "openedAt", "e_ts"]
+)
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6])
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_unix_times_under_a_name_that_speaks_of_time(name: str, scale: int, kind: type) -> None:
+    time, notes = found({name: [kind(moment * scale) for moment in MOMENTS]})
+    assert time == name
+    assert notes == [f"column {name!r} holds Unix times and is taken as time; [data] time says "
+                     "otherwise"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"order_number": MOMENTS},  # as large, but may count anything
+        {"dwell_time": [12, 40, 7, 9]},
+        {"play_time_ms": [1.2e6, 3e5, 4e4, 1e3]},
+        {"release_timestamp": [MOMENTS[0], MOMENTS[1]] * 2},  # the item's
+        {"joined_at": [MOMENTS[0], MOMENTS[0], MOMENTS[1], MOMENTS[1]]},  # the user's
+        {"is_dated": [True, False, True, True]},
+        {"update_list": [[moment] for moment in MOMENTS]},
+    ],
+)
+def test_other_numbers_are_no_times(columns: dict) -> None:
+    assert found(columns) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        DAYS,
+        [day.replace("-", "") for day in DAYS],
+        [1_307_145_600 - 86_400 * day for day in range(4)],
+        pa.array([date(2011, 6, day) for day in (4, 3, 2, 1)]),
+    ],
+)
+@pytest.mark.parametrize(
+    "moments",
+    [
+        [str(moment * 1000) for moment in MOMENTS],
+        MOMENTS,
+        ["2011-06-04 10:00", "2011-06-03 09:00", "2011-06-02 08:00", "2011-06-01 07:00"],
+        [moment - 8 * 3600 for moment in MOMENTS],  # UTC beside the days of Shanghai
+        [moment + 24 * 3600 for moment in MOMENTS],
+    ],
+)
+def test_a_day_gives_way_to_the_time_on_it(days: object, moments: list) -> None:
+    time, notes = found({"date": days, "ms": moments})
+    assert time == "ms"
+    assert notes[0].startswith("column 'ms' tells the time on the days of 'date' and is taken as")
+    assert found({"date": days, "ms": moments}, time="date") == ("date", [])
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [moment - 3 * 86_400 for moment in MOMENTS],
+        MOMENTS[::-1],
+        [4, 3, 2, 1],
+        DAYS,
+        [None, None, None, MOMENTS[3]],
+        [[moment] for moment in MOMENTS],
+    ],
+)
+def test_a_day_stays_where_no_column_tells_the_time_on_it(others: list) -> None:
+    assert found({"date": DAYS, "ms": others}) == ("date", [])
+    assert found({"timestamp": MOMENTS, "ms": others}) == ("timestamp", [])
+
+
 def test_how_much_a_key_tells() -> None:
     table = pa.table(
         {
