@@ -33,6 +33,9 @@ POSITIONS = ("position", "order", "rank", "sequence")
 # What a setting says of a role that no column has, whatever the names.
 NONE = "none"
 
+# What may stand between the values of a text file.
+SEPARATORS = "values stand between commas, tabs, ; | \\x01 :: or spaces"
+
 _SHOWN_NAMES = 12
 
 
@@ -98,11 +101,12 @@ def find_column(
             return plain[candidate]
     if not required:
         return None
+    alone = f", and {SEPARATORS}" if len(names) == 1 else ""
     tried = ", ".join(known_names(role)[:6])
     raise DataError(
         f"no {role.replace('_', ' ')} column among {listed(names)}; looked for {tried} and the "
         f'like. Name it in the configuration: [data] {role} = "..."; '
-        "the first line of a text file must name the columns"
+        f"the first line of a text file must name the columns{alone}"
     )
 
 

@@ -6,10 +6,11 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pocketrec_distill.data.columns import SEPARATORS
 from pocketrec_distill.data.quoting import QuoteWatch, header_quoted, rows
 from pocketrec_distill.errors import DataError
 
@@ -24,6 +25,12 @@ _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 16 << 20
 _TAIL_BYTES = 1 << 12
 _UTF8_MARK = "\ufeff"
+# Characters between values, and those between which quotes mean nothing where names have none.
+_DELIMITERS, _UNQUOTED = (",", "\t", ";", "|", "\x01"), ("\t", "\x01")
+# What else is between values where none of these is, and the character that stands for it then.
+_LONG = {"::": re.compile("::"), " ": re.compile(" +")}
+_UNIT_SEPARATOR = "\x1f"
+_SPACE_AT_ENDS = re.compile(r"(?m)^ +| +(?=[\r\n]|\Z)")
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Header:
     Attributes:
         names: Column names, unique.
         lines: Lines of the file that it takes, with blank ones before it.
-        delimiter: Character between values.
+        delimiter: Between values: a character, `::`, or any number of spaces.
         quoted: Whether values between quotes may hold delimiters and line ends.
     """
 
@@ -47,7 +54,8 @@ def read_delimited(path: Path, *, recbole: bool, encoding: str) -> "pa.Table":
     """A table of strings, so that ids such as `007` stay what they are.
 
     Tab-separated files have no quoting, as RecBole, MIND and HetRec publish them, unless the names
-    of all columns are quoted. Where a backslash escapes quotes within quotes, it is read so.
+    of all columns are quoted; nor have those of Hive, of `::` and of spaces. Where a backslash
+    escapes quotes within quotes, it is read so.
 
     Raises:
         DataError: No header, a column named twice, a quote that never closes or that is not told
@@ -55,11 +63,18 @@ def read_delimited(path: Path, *, recbole: bool, encoding: str) -> "pa.Table":
         ArrowInvalid, OSError, UnicodeError, LookupError: What Arrow and Python say of the content.
     """
     header = _header(path, recbole, encoding)
+    if header.delimiter in _LONG:
+        return _by_long_delimiters(path, header, encoding)
     with _opened(path) as stream:
         watch = QuoteWatch(stream)
         try:
             table = _by_arrow(watch, header, encoding)
-        except ValueError:  # Arrow's refusals are
+        except ValueError as error:  # Arrow's refusals are
+            if "Expected 1 columns" in str(error):
+                raise DataError(
+                    f"{path.name}: the first line names one column, {header.names[0][:60]!r}, and "
+                    f"others hold more values ({error}). It must name them all; {SEPARATORS}"
+                ) from error
             if not (header.quoted and watch.seen):
                 raise
             table = None
@@ -93,6 +108,19 @@ def _by_arrow(stream: QuoteWatch, header: Header, encoding: str) -> "pa.Table":
             strings_can_be_null=False,
         ),
     )
+
+
+def _by_long_delimiters(path: Path, header: Header, encoding: str) -> "pa.Table":
+    """The table of a file with more than one character between values, which nothing quotes."""
+    import pyarrow as pa
+
+    with _opened(path) as stream:
+        text = stream.read().decode(encoding).removeprefix(_UTF8_MARK)
+    if header.delimiter == " ":
+        text = _SPACE_AT_ENDS.sub("", text)
+    text = _LONG[header.delimiter].sub(_UNIT_SEPARATOR, text)
+    stream = QuoteWatch(pa.BufferReader(text.encode()))
+    return _by_arrow(stream, replace(header, delimiter=_UNIT_SEPARATOR), "utf-8")
 
 
 def _by_backslashes(
@@ -145,9 +173,11 @@ def _header(path: Path, recbole: bool, encoding: str) -> Header:
     if not content.strip():
         raise DataError(f"{path.name} is empty; its first line must name the columns")
     blank = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(content)]))
-    first = re.split(r"[\r\n]", content, maxsplit=1)[0]
-    delimiter = "\t" if recbole else _delimiter(first)
-    quoted = delimiter != "\t" or (not recbole and header_quoted(first, delimiter))
+    first, *others = re.split(r"[\r\n]+", content, maxsplit=2)
+    delimiter = "\t" if recbole else _delimiter(first, others[0] if others else "")
+    if delimiter in _LONG:
+        return Header(_LONG[delimiter].split(first.strip(" ")), blank + 1, delimiter, False)
+    quoted = delimiter not in _UNQUOTED or (not recbole and header_quoted(first, delimiter))
     lines = io.StringIO(content, newline="")
     reader = csv.reader(
         lines,
@@ -167,10 +197,19 @@ def _header(path: Path, recbole: bool, encoding: str) -> Header:
     return Header(names, blank + reader.line_num, delimiter, quoted)
 
 
-def _delimiter(header: str) -> str:
-    """The delimiter that cuts the header into most columns; a comma where none does."""
+def _delimiter(header: str, row: str) -> str:
+    """What cuts the header into most columns: a character, or where none does `::` or spaces.
+
+    Spaces do only if they cut the row after it likewise; a comma is what a single column has.
+    """
     bare = re.sub(r'"[^"]*"', "", header)
-    return max((",", "\t", ";", "|"), key=bare.count)
+    found = max(_DELIMITERS, key=bare.count)
+    if found in bare:
+        return found
+    if "::" in bare:
+        return "::"
+    columns = len(header.split())
+    return " " if bare == header and columns > 1 and len(row.split()) == columns else ","
 
 
 def _check_closed(path: Path, table: "pa.Table", encoding: str) -> None:

@@ -59,6 +59,11 @@ def delimited(delimiter: str, *, quoted: bool = True, header: str = "") -> str:
         ("marked.csv", "\ufeff" + delimited(",")),
         ("a.tsv", delimited("\t", quoted=False)),
         ("a.dat", delimited("\t", quoted=False)),
+        ("hive.txt", delimited("\x01", quoted=False)),
+        ("colons.dat", delimited("::", quoted=False)),
+        ("marked_colons.dat", "\ufeff\n" + delimited("::", quoted=False).replace("\n", "\r\n")),
+        ("spaces.txt", delimited(" ", quoted=False)),
+        ("aligned.txt", delimited("   ", quoted=False).replace("\n", "  \r\n  ").rstrip(" ")),
         (
             "a.inter",
             delimited("\t", quoted=False, header="user_id:token\titem_id:token\ttimestamp:float"),
@@ -182,6 +187,47 @@ def test_the_mark_of_utf_8_is_no_part_of_a_name(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"\xef\xbb\xbf" + b"user,item\nu1,i1\n")
     assert read_table(path).column_names == ["user", "item"]
+
+
+def test_colons_hold_every_character(tmp_path: Path) -> None:
+    (tmp_path / "movies.dat").write_text(
+        'movieId::title::genres\n1::The "Burbs, or: so\t(1989)::A|B\n'
+    )
+    assert read_table(tmp_path / "movies.dat").to_pylist() == [
+        {"movieId": "1", "title": 'The "Burbs, or: so\t(1989)', "genres": "A|B"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("user id\n7\n", ["user id"]),
+        ("user id\none of two\n", ["user id"]),
+        ('"user" "item"\n1 2\n', None),
+        ("item name,year\na b,1999\n", ["item name", "year"]),
+        ("a::b,c::d\n1,2\n", ["a::b", "c::d"]),
+        ("user item\n", ["user item"]),
+    ],
+)
+def test_a_name_may_hold_spaces_and_colons(
+    tmp_path: Path, text: str, names: list[str] | None
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    if names is None:
+        with pytest.raises(DataError, match="unreadable header"):
+            read_table(tmp_path / "a.csv")
+    else:
+        assert read_table(tmp_path / "a.csv").column_names == names
+
+
+def test_where_there_is_one_column_the_separators_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("1:\n2,5,2005-09-06\n")
+    with pytest.raises(DataError, match=r"log.txt: the first line names one column, '1:'.* spaces"):
+        read_table(path)
+    path.write_text("user/item\n1/2\n")
+    with pytest.raises(DataError, match=r"no user column among user/item; .* commas, tabs, ; "):
+        histories(path)
 
 
 def test_the_delimiter_is_not_counted_inside_quotes(tmp_path: Path) -> None:
