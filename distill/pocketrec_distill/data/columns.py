@@ -33,6 +33,9 @@ POSITIONS = ("position", "order", "rank", "sequence")
 # What a setting says of a role that no column has, whatever the names.
 NONE = "none"
 
+# A number, a date or a time of day.
+_VALUE = re.compile(r"\s*[-+]?\d[\d.,:/ T+-]*([AaPp][Mm]|Z)?\s*")
+
 # What may stand between the values of a text file.
 SEPARATORS = "values stand between commas, tabs, ; | \\x01 :: or spaces"
 
@@ -102,11 +105,38 @@ def find_column(
     if not required:
         return None
     alone = f", and {SEPARATORS}" if len(names) == 1 else ""
+    if headless := on_missing_header(names):
+        raise DataError(
+            f"no {role.replace('_', ' ')} column among {listed(names)}; {headless}{alone}"
+        )
     tried = ", ".join(known_names(role)[:6])
     raise DataError(
         f"no {role.replace('_', ' ')} column among {listed(names)}; looked for {tried} and the "
         f'like. Name it in the configuration: [data] {role} = "..."; '
         f"the first line of a text file must name the columns{alone}"
+    )
+
+
+def has_known_name(names: Sequence[str]) -> bool:
+    """Whether a column has a well-known name of a user, an item, a time or a title."""
+    known = {plain for role in ("user", "item_id", "time", "title") for plain in known_names(role)}
+    return any(plain_name(name) in known for name in names)
+
+
+def on_missing_header(names: Sequence[str]) -> str:
+    """What to do where the names of columns look like values; empty where they may be names.
+
+    A number, a date, nothing or the same twice is no name, if none among them is a well-known one.
+    The numbers from 0 on are those of a data frame without names.
+    """
+    values = [name for name in names if _VALUE.fullmatch(name)]
+    doubtful = values or "" in names[1:] or len(set(names)) < len(names)
+    counted = list(names) == [str(number) for number in range(len(names))]
+    if not doubtful or counted or has_known_name(names):
+        return ""
+    return (
+        f"the file seems to have no header; add a first line with its {len(names)} names, such as "
+        "user_id,item_id,timestamp (of items item_id,title), between its own separators"
     )
 
 

@@ -2,10 +2,12 @@
 
 from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pocketrec_distill.data.account import CleaningAccount
-from pocketrec_distill.data.columns import POSITIONS, listed, plain_name
+from pocketrec_distill.data.columns import POSITIONS, listed, on_missing_header, plain_name
 from pocketrec_distill.data.formats import Published, load_published
+from pocketrec_distill.data.formats.mind import mind_folder
 from pocketrec_distill.data.interaction_items import items_from_interactions
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable, item_table
@@ -15,6 +17,9 @@ from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.strays import are_unix_times
 from pocketrec_distill.data.tables import read_table
 from pocketrec_distill.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) -> Published:
@@ -31,9 +36,12 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
     """
     is_table = not interactions.is_dir() or is_folder_of_parts(interactions)
     if not settings.format and is_table:
+        for path in (interactions, items):
+            _check_no_part_of_mind(path)
         table = read_table(interactions, settings.encoding)
         given = None if items is None else read_table(items, settings.encoding)
-        return Published("", table, given, settings)
+        notes = [_on_header(interactions, table), _on_header(items, given)]
+        return Published("", table, given, settings, notes=tuple(filter(None, notes)))
     found = load_published(interactions, settings)
     if items is not None:
         raise DataError(
@@ -41,6 +49,23 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
             f"out the items table {str(items)!r}, or give the path of a table of interactions"
         )
     return found
+
+
+def _on_header(path: Path | None, table: "pa.Table | None") -> str:
+    """What the account says where the names of columns, settings or not, look like values."""
+    if path is None or table is None or not (doubt := on_missing_header(table.column_names)):
+        return ""
+    return f"{path.name}: {doubt}"
+
+
+def _check_no_part_of_mind(path: Path | None) -> None:
+    """Refuse one of MIND's files, which have no header, where its folder is read as a whole."""
+    folder = None if path is None else mind_folder(path)
+    if path is not None and folder is not None:
+        raise DataError(
+            f"{path.name} is MIND's, which has no header; give the folder in its place: "
+            f"--interactions {folder}"
+        )
 
 
 def catalogue_of(inputs: Published) -> tuple[ItemTable, list[str]]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pocketrec_distill.data.columns import listed
+from pocketrec_distill.data.columns import listed, on_missing_header
 from pocketrec_distill.data.delimited import RECBOLE_TYPE, read_delimited
 from pocketrec_distill.data.json_objects import JSON_ENDINGS
 from pocketrec_distill.data.json_table import read_json
@@ -67,9 +67,10 @@ def read_table(source: Any, encoding: str = "utf-8") -> "pa.Table":
         [i for i, column in enumerate(table.column_names) if not _ROW_LABELS.fullmatch(column)]
     )
     if len(set(table.column_names)) != table.num_columns:
+        advice = on_missing_header(table.column_names)
         raise DataError(
-            f"{name} names a column twice: {listed(table.column_names)}; the first line of a text "
-            "file must name the columns"
+            f"{name} names a column twice: {listed(table.column_names)}; "
+            f"{advice or 'the first line of a text file must name the columns'}"
         )
     return table
 

@@ -69,6 +69,40 @@ def test_what_is_missing_is_said_with_what_was_looked_for() -> None:
         find_column("item_id", "", ["title"], required=True)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["1", "2268318", "2520377", "pv", "1511544070"],
+        ["u1", "B01", "2019-03-01 10:00"],
+        ["u1", "B01", "4.5"],
+        ["u1", "B01", ""],
+        ["N1", "sports", "soccer", "[]", "[]"],
+        ["u1", "11/13/2019 9:05:58 AM"],
+    ],
+)
+def test_names_that_are_values_are_no_header(names: list[str]) -> None:
+    with pytest.raises(DataError, match="no user column among") as caught:
+        find_columns(names, DataSettings())
+    said = f"the file seems to have no header; add a first line with its {len(names)} names, such"
+    assert said in str(caught.value)
+    assert "[data]" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["who", "what", "2019", "item", "2020"],  # one of them is a name
+        ["", "who", "what"],  # row labels of a data frame
+        ["0", "1", "2"],  # no names in a data frame
+        ["who", "what", "f1", "x2", "3d-model"],
+    ],
+)
+def test_names_are_a_header(names: list[str]) -> None:
+    with pytest.raises(DataError, match=r"no user column among .* \[data\] user = ") as caught:
+        find_columns(names, DataSettings())
+    assert "no header" not in str(caught.value)
+
+
 def test_none_is_no_user() -> None:
     with pytest.raises(DataError, match=r'\[data\] user = "none": no such column among user, item'):
         find_columns(["user", "item"], DataSettings(user="none"))

@@ -91,6 +91,19 @@ def test_events_of_each_user_in_order_are_no_calendar(tmp_path: Path) -> None:
         prepare(path, None, config, str)
 
 
+def test_names_that_are_values_are_noted_where_settings_take_them(tmp_path: Path) -> None:
+    rows = log()[1:]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+    with pytest.raises(DataError, match="a column twice: u0, 0, 0; the file seems to have no"):
+        prepare(path, None, DistillConfig(), str)
+    said: list[str] = []
+    path.write_text("\n".join(["u0,7,0", *rows]) + "\n", "utf-8")
+    settings = DataSettings(user="u0", item="7", time="0")
+    prepare(path, None, DistillConfig(data=settings), said.append)
+    assert "log.csv: the file seems to have no header; add a first line with its 3 names" in said[0]
+
+
 def test_the_account_names_columns_and_values(tmp_path: Path) -> None:
     data, said = prepared(tmp_path, [*log(), "u0,3,soon"], ITEMS)
     assert "user: user, item: item, time: time" in said

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_distill.data.columns import has_known_name
 from pocketrec_distill.data.dates import dates
 from pocketrec_distill.data.formats.published import Published
 from pocketrec_distill.data.formats.text import cut, read_lines, table_of
@@ -28,6 +29,7 @@ _NEWS = ("id", "category", "subcategory", "title", "abstract", "url", "title ent
          "abstract entities")  # fmt: skip
 _SHOWN = ("news_id", "title", "category", "subcategory", "abstract")
 _BEHAVIORS = ("impression", "user", "time", "history", "impressions")
+_FILES = ("behaviors.tsv", "news.tsv")
 _PARTS = {"train": "train", "valid": "valid", "dev": "valid"}
 _CANDIDATE = re.compile(r"(.+)-([01])")
 
@@ -43,6 +45,22 @@ def mind_files(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     behaviors = {part: path for part, path in behaviors.items() if path.is_file()}
     news = [path / "news.tsv" for path in (folder, *places.values())]
     return behaviors, [path for path in dict.fromkeys(news) if path.is_file()]
+
+
+def mind_folder(path: Path) -> Path | None:
+    """The data set of a `behaviors.tsv` or `news.tsv` without a header; None for other files."""
+    if path.name not in _FILES or not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        first = stream.readline().decode("latin-1").split("\t")
+    if has_known_name(first):
+        return None
+    of_part = path.parent.name.lower().rpartition("_")[2] in _PARTS
+    for folder in (path.parent.parent, path.parent) if of_part else (path.parent,):
+        behaviors, news = mind_files(folder)
+        if "train" in behaviors and news:
+            return folder
+    return None
 
 
 def mind(folder: Path, settings: DataSettings) -> Published:

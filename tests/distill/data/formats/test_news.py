@@ -7,6 +7,7 @@ import pytest
 
 from pocketrec_distill.data import DataSettings, clean
 from pocketrec_distill.data.formats import dkn, mind
+from pocketrec_distill.data.inputs import read_inputs
 from pocketrec_distill.errors import DataError
 
 NEWS = (
@@ -100,6 +101,27 @@ CLICKS = (
     "0\tthird title\t1\t\n"
     "1\tsecond title\t0\t12:Two;13:Three\n"
 )
+
+
+@pytest.mark.parametrize("part", ["", "train", "MINDsmall_dev"])
+@pytest.mark.parametrize("name", ["behaviors.tsv", "news.tsv"])
+def test_a_file_of_mind_names_its_folder(tmp_path: Path, part: str, name: str) -> None:
+    for each in {part, "train" if part else ""}:
+        write(tmp_path / "set" / each / "news.tsv", NEWS)
+        write(tmp_path / "set" / each / "behaviors.tsv", TRAIN)
+    events = tmp_path / "events.csv"
+    write(events, "user,item\nu,N1\n")
+    path = tmp_path / "set" / part / name
+    paths = (events, path) if name == "news.tsv" else (path, None)
+    with pytest.raises(DataError, match=f"{name} is MIND's.* --interactions .*/set$"):
+        read_inputs(*paths, DataSettings())
+
+
+def test_files_that_are_only_called_so_are_tables(tmp_path: Path) -> None:
+    write(tmp_path / "news.tsv", "news_id\ttitle\nN1\tOne\n")
+    write(tmp_path / "behaviors.tsv", "user_id\tnews_id\nU1\tN1\n")
+    inputs = read_inputs(tmp_path / "behaviors.tsv", tmp_path / "news.tsv", DataSettings())
+    assert inputs.interactions.column_names == ["user_id", "news_id"]
 
 
 def test_dkn_histories_never_hold_the_candidate(tmp_path: Path) -> None:
