@@ -1,5 +1,6 @@
 """What a run reads: two tables at given paths, or a folder in a published format."""
 
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.strays import are_unix_times
 from pocketrec_distill.data.tables import read_table
+from pocketrec_distill.data.unfold import one_row_per_event
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
 
     Raises:
         ConfigError: No format has this name.
-        DataError: A table cannot be read, or the folder is in no known format.
+        DataError: A table cannot be read or lacks a column, or the folder is in no known format.
     """
     is_table = not interactions.is_dir() or is_folder_of_parts(interactions)
     if not settings.format and is_table:
@@ -41,14 +43,20 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
         table = read_table(interactions, settings.encoding)
         given = None if items is None else read_table(items, settings.encoding)
         notes = [_on_header(interactions, table), _on_header(items, given)]
-        return Published("", table, given, settings, notes=tuple(filter(None, notes)))
-    found = load_published(interactions, settings)
+        return _unfolded(Published("", table, given, settings, notes=tuple(filter(None, notes))))
+    found = _unfolded(load_published(interactions, settings))
     if items is not None:
         raise DataError(
             f"{str(interactions)!r} is read as {found.format}, which brings its own items; leave "
             f"out the items table {str(items)!r}, or give the path of a table of interactions"
         )
     return found
+
+
+def _unfolded(inputs: Published) -> Published:
+    """The same with one row per event, where rows hold lists of them, and a note of it."""
+    table, note = one_row_per_event(inputs.interactions, inputs.settings)
+    return replace(inputs, interactions=table, notes=(*inputs.notes, note)) if note else inputs
 
 
 def _on_header(path: Path | None, table: "pa.Table | None") -> str:

@@ -67,6 +67,11 @@ def _reading(table: "pa.Table", name: str, what: str) -> Iterator[Any]:
     """
     pa = arrow()
     column = table[name]
+    if pa.types.is_nested(column.type):
+        raise DataError(
+            f"column {name!r} of type {column.type} cannot be read as {what}: it holds several "
+            "values per row; write one row for each"
+        )
     try:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

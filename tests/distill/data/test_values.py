@@ -226,7 +226,10 @@ STRUCTURE = pa.array([{"a": 1}, None])
 @pytest.mark.parametrize("column", [NESTED, STRUCTURE], ids=["list", "structure"])
 @pytest.mark.parametrize("read", [encode_ids, numbers, times])
 def test_a_column_of_the_wrong_type_is_named(read, column: pa.Array) -> None:
-    with pytest.raises(DataError, match=r"column 'who' of type (list|struct)<.* cannot be read as"):
+    said = (
+        r"column 'who' of type (list|struct)<.* cannot be read as .*: it holds several values per"
+    )
+    with pytest.raises(DataError, match=said):
         read(pa.table({"who": column}), "who")
 
 
