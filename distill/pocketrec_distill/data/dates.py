@@ -16,7 +16,9 @@ Floats = NDArray[np.float64]
 
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?$"
 _UTC = r"\s*(Z|UTC|[+-]00:?00)$"
-_CLOCK = r"(?:[ T,]+(?P<h>\d{1,2}):(?P<n>\d\d)(?::(?P<s>\d\d))?\s*(?P<half>[AaPp][Mm])?)?\s*$"
+_CLOCK = (
+    r"(?:[ T,]+(?P<h>\d{1,2}):(?P<n>\d\d)(?::(?P<s>\d\d(?:\.\d+)?))?\s*(?P<half>[AaPp][Mm])?)?\s*$"
+)
 _YEAR_FIRST = r"^\s*(?P<y>\d{4})[-/.](?P<a>\d{1,2})[-/.](?P<b>\d{1,2})" + _CLOCK
 _YEAR_LAST = r"^\s*(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d\d)" + _CLOCK
 # Two digits of a year, as spreadsheets write them: up to here they are of this century.
@@ -24,7 +26,7 @@ _LAST_OF_THIS_CENTURY = 68
 _MONTH = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 _DASHED = re.compile(r"(\d)-([A-Za-z]{3,9})-(\d)")
 _HALF_DAY = re.compile(r"\d\s*[ap]m\b", re.IGNORECASE)
-_COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
+_COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
 def dates(column: Any) -> tuple[Floats, str]:
@@ -166,7 +168,9 @@ def _with_named_month(text: str) -> float:
 
 
 def compact_dates(values: Floats) -> Floats | None:
-    """Seconds since 1970 of numbers such as 20101231 or 20101231082600; None if they are others.
+    """Seconds since 1970 of numbers such as 20101231, 201012310826 and 20101231082600.
+
+    None if they are others.
 
     Args:
         values: Whole numbers, NaN where there is none.

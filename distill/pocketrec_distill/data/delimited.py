@@ -82,7 +82,7 @@ def read_delimited(path: Path, *, recbole: bool, encoding: str) -> "pa.Table":
         table = _by_backslashes(path, header, encoding, table)
     elif header.quoted:
         _check_closed(path, table, encoding)
-    return _without_types(table) if recbole else table
+    return _without_types(table) if recbole else _without_spaces(table)
 
 
 def _by_arrow(stream: QuoteWatch, header: Header, encoding: str) -> "pa.Table":
@@ -224,6 +224,21 @@ def _check_closed(path: Path, table: "pa.Table", encoding: str) -> None:
     if tail.endswith(end):
         row = table.num_rows + 1
         raise DataError(f"{path.name}: the quote opened in row {row} never closes. Mend the file")
+
+
+def _without_spaces(table: "pa.Table") -> "pa.Table":
+    """The columns after the first without the space that stands after each delimiter (`1, 2`)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns, names = table.columns[:1], table.column_names[:1]
+    for name, column in zip(table.column_names[1:], table.columns[1:], strict=True):
+        filled = pc.invert(pc.equal(column, ""))
+        spaced = pc.starts_with(column, " ")
+        all_spaced = pc.any(filled).as_py() and pc.all(pc.or_(spaced, pc.invert(filled))).as_py()
+        columns.append(pc.utf8_ltrim(column, " ") if all_spaced else column)
+        names.append(name.lstrip(" ") if all_spaced else name)
+    return pa.table(columns, names=names)
 
 
 def _without_types(table: "pa.Table") -> "pa.Table":

@@ -22,7 +22,7 @@ _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 MISSING = frozenset(
     ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "None")
 )
-_WHOLE_FLOAT = re.compile(r"\d+\.0")
+_WHOLE_FLOAT = re.compile(r"-?\d+\.0")
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Above it, not every whole number has a float64 of its own.
 _EXACT = 2**53

@@ -57,6 +57,7 @@ def delimited(delimiter: str, *, quoted: bool = True, header: str = "") -> str:
         ("blank_lines.csv", "\n\r\n" + delimited(",").replace("007,", "\n\n007,")),
         ("no_last_newline.csv", delimited(",").rstrip("\n")),
         ("marked.csv", "\ufeff" + delimited(",")),
+        ("spaced.csv", delimited("| ", quoted=False)),
         ("a.tsv", delimited("\t", quoted=False)),
         ("a.dat", delimited("\t", quoted=False)),
         ("hive.txt", delimited("\x01", quoted=False)),
@@ -187,6 +188,13 @@ def test_the_mark_of_utf_8_is_no_part_of_a_name(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"\xef\xbb\xbf" + b"user,item\nu1,i1\n")
     assert read_table(path).column_names == ["user", "item"]
+
+
+def test_a_space_that_not_every_value_begins_with_is_of_the_value(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user, item, name\nu, 1, a\n v, 2,b\nw,,\n")
+    assert read_table(tmp_path / "a.csv").to_pydict() == {
+        "user": ["u", " v", "w"], "item": ["1", "2", ""], " name": [" a", "b", ""],
+    }  # fmt: skip
 
 
 def test_colons_hold_every_character(tmp_path: Path) -> None:

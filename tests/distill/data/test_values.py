@@ -73,6 +73,8 @@ def test_what_is_no_time() -> None:
         "2010-12-01T03:26:00.000000-05:00",
         "2010/12/01 08:26:00",
         "2010/12/1 8:26",
+        "2010/12/01 08:26:00.000",
+        "01.12.2010 08:26:00.0",
         "2010.12.01 08:26",
         "01.12.2010 08:26",
         "1.12.2010 8:26:00",
@@ -157,6 +159,14 @@ def test_numbers_that_spell_dates(kind: pa.DataType) -> None:
     moments = pa.array([20101201082600, 20101202000000], pa.int64()).cast(kind)
     assert read_times(moments) == [MOMENT, 1_291_248_000.0]
     assert times(pa.table({"t": moments}), "t")[1].startswith("whole numbers such as")
+    minutes = pa.array([201012010826, 201012020000], pa.int64()).cast(kind)
+    assert read_times(minutes) == [MOMENT, 1_291_248_000.0]
+    # Milliseconds of a day in December 2010 are longer.
+    assert read_times(pa.array([1_291_191_960_000, 1_291_191_960_000])) == [MOMENT, MOMENT]
+
+
+def test_parts_of_a_second() -> None:
+    assert read_times(["2010/12/01 08:26:00.250", "12/13/2010 8:26:01.5 PM"])[0] == MOMENT + 0.25
 
 
 def test_numbers_that_spell_no_date_are_numbers() -> None:
@@ -273,8 +283,9 @@ def test_whole_numbers_written_as_floats() -> None:
         return encode_ids(pa.table({"id": values}), "id").ids
 
     assert read(["17850.0", None, "", "3.0", "17850.0"]) == ["17850", "3"]
-    for mixed in (["17850.0", "3"], ["1.0", "1.5"], ["1.0", "a"], ["1.0", "-2.0"], [".0", "1.0"]):
+    for mixed in (["17850.0", "3"], ["1.0", "1.5"], ["1.0", "a"], ["1.0", "--2.0"], [".0", "1.0"]):
         assert read(mixed) == mixed
+    assert read(["-17850.0", "3.0"]) == ["-17850", "3"]
 
 
 def test_ids_over_many_chunks_share_their_codes() -> None:
