@@ -134,9 +134,10 @@ def on_missing_header(names: Sequence[str]) -> str:
     counted = list(names) == [str(number) for number in range(len(names))]
     if not doubtful or counted or has_known_name(names):
         return ""
+    count = f"{len(names)} " if len(names) > 1 else ""
     return (
-        f"the file seems to have no header; add a first line with its {len(names)} names, such as "
-        "user_id,item_id,timestamp (of items item_id,title), between its own separators"
+        f"the file seems to have no header; if it is text, add a first line with its {count}names, "
+        "such as user_id,item_id,timestamp (of items item_id,title), between its own separators"
     )
 
 

@@ -18,6 +18,9 @@ _MOST_MISSING = 0.5
 def one_row_per_event(table: "pa.Table", settings: DataSettings) -> tuple["pa.Table", str]:
     """The table with one row per item where the items of a row are a list, in the list's order.
 
+    Lists of one length beside no lists of times may be pairs of an item and a time, and are left as
+    they are unless the settings name them.
+
     Lists of other columns that are as long in every row are in step with it, such as times; single
     values go with each of the row's items, and what else holds several values is left out.
 
@@ -40,7 +43,7 @@ def one_row_per_event(table: "pa.Table", settings: DataSettings) -> tuple["pa.Ta
         ) from error
     if columns.item not in nested:
         return table, _on_missing(table, columns.item, nested, settings)
-    if not _is_list(table, columns.item):
+    if not _is_list(table, columns.item) or (not settings.item and _are_tuples(table, columns)):
         return table, ""  # what reads it refuses it
     return _unfolded(table, columns, nested)
 
@@ -73,6 +76,13 @@ def _unfolded(
     without = f"; {listed(left_out)} left out" if left_out else ""
     note = f"column {columns.item!r} holds several items per row, each read as one event{step}"
     return arrow().table(parts), note + without
+
+
+def _are_tuples(table: "pa.Table", columns: InteractionColumns) -> bool:
+    """Whether lists may be an item and its time each: all of one length, and no times in step."""
+    time = columns.time
+    lengths = set(_lengths(table, columns.item).unique().to_pylist())
+    return len(lengths) == 1 and lengths != {1} and (time is None or is_flat(table, time))
 
 
 def _is_list(table: "pa.Table", name: str) -> bool:

@@ -83,8 +83,8 @@ def test_what_is_missing_is_said_with_what_was_looked_for() -> None:
 def test_names_that_are_values_are_no_header(names: list[str]) -> None:
     with pytest.raises(DataError, match="no user column among") as caught:
         find_columns(names, DataSettings())
-    said = f"the file seems to have no header; add a first line with its {len(names)} names, such"
-    assert said in str(caught.value)
+    assert "the file seems to have no header; if it is text, add a first" in str(caught.value)
+    assert f"with its {len(names)} names, such as user_id,item_id" in str(caught.value)
     assert "[data]" not in str(caught.value)
 
 

@@ -304,7 +304,7 @@ def test_another_encoding(tmp_path: Path) -> None:
         (b"user,item\nu1,i1\nu2,i2,i3\n", "Row #3: Expected 2"),
         (b"user,item\nu1,i1\nu2\n", "Row #3: Expected 2"),
         (b"user,item,user\nu1,i1,u2\n", "twice: user, item, user; the first line"),
-        (b"u1,i1,[],[]\nu2,i2,[],[]\n", "twice: u1, i1, .* seems to have no header; add a first"),
+        (b"u1,i1,[],[]\nu2,i2,[],[]\n", "twice: u1, i1, .* seems to have no header; if it is"),
         (b'user,item\nu0,i0\nu1,"i1\nu2,i2\n', "quote opened in row 3 never closes"),
         (b'"user,item\nu1,i1\n', "unreadable header: unexpected end"),
     ],

@@ -66,6 +66,18 @@ def test_times_that_are_not_in_step_are_refused(times: list) -> None:
     assert unfolded({"item": ITEMS, "time": times}, DataSettings(time="none"))[0]
 
 
+def test_pairs_of_an_item_and_a_time_are_no_items(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"u": [[7, 1500000000], [8, 1500000001]], "v": [[7, 1500000002]]}))
+    inputs = read_inputs(path, None, DEFAULT)
+    with pytest.raises(DataError, match=r"'item_id' of type list.* write one row for each"):
+        clean(inputs.interactions, DEFAULT)
+    pairs = {"item": [["a", "b"]] * 4}
+    assert len(unfolded(pairs)[0]) == 4
+    assert len(unfolded(pairs, DataSettings(item="item"))[0]) == 8
+    assert len(unfolded(pairs | {"time": [[1, 2]] * 4})[0]) == 8
+
+
 def test_an_item_that_most_rows_lack_is_asked_about() -> None:
     columns = {"article_id": ["a", None, None, None], "clicked": ITEMS}
     rows, note = unfolded(columns)
