@@ -48,7 +48,6 @@ from pocketrec_distill.pipeline.precision import (
     rows_bytes,
     stored_rows,
     trainable,
-    user_vectors,
 )
 from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_distill.training.new_items import TOP, Audience
@@ -245,7 +244,7 @@ class Shipping:
         student, queries = self.models.student, self.models.choices
         with torch.inference_mode():
             table = student.item_vectors().numpy()
-        users = user_vectors(student, queries.histories, self.models.window)
+        users = SequenceScorer(student, self.models.window).user_vectors(queries.histories)
         return Audience(users, table, self.bias, queries.histories, queries.targets)
 
     def shipped(self, variant: Variant) -> BundleContents:
