@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketrec_distill.version import VERSION
+from pocketrec_runtime.memory import peak_memory_bytes, reset_peak_memory
 
 _DONE = "stage.json"
 _WAIT_S = 0.1
@@ -24,27 +24,6 @@ def digest_of(values: Mapping[str, Any]) -> str:
     """SHA-256, 16 hexadecimal digits, of plain values in canonical form."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def reset_peak_memory() -> None:
-    """Let `peak_memory_bytes` count from now on, where the system can (Linux)."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def peak_memory_bytes() -> int:
-    """Highest resident memory of this process since the last reset, in bytes."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        kilobytes = next(line.split()[1] for line in status.splitlines() if "VmHWM" in line)
-        return int(kilobytes) * 1024
-    except (OSError, StopIteration):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
 
 
 @dataclass
