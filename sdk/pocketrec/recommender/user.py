@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pocketrec.events import Event
 from pocketrec.events.event import check_text
 from pocketrec.recommender.history import UserHistory, history_of
 from pocketrec_runtime import Explanation, Recommendation, RuleContext, Rules, Scores
-from pocketrec_runtime.answers import answer_source, ranked_items
-from pocketrec_runtime.lookup import Filters, drop_retired, resolve
+from pocketrec_runtime.lookup import Filters
 
 if TYPE_CHECKING:
     from pocketrec.recommender.core import Core
@@ -106,17 +103,7 @@ class User:
             EventStoreError: The store cannot be read.
         """
         view = self._core.view(self._id)
-        engine, catalogue = view.engine, view.engine.catalogue
-        wanted, unknown = drop_retired(catalogue, *resolve(catalogue, candidates, "candidates"))
-        indices = np.array(wanted, np.int64)
-        source, reason = answer_source(view.vector is not None, view.unknown)
-        if view.vector is None:
-            scores = shares = catalogue.popularity[indices]
-        else:
-            scores = engine.scan.scores(view.vector, indices)
-            shares = engine.probability(scores)
-        items = ranked_items(catalogue, indices, scores, shares)
-        return Scores(items, source, reason, engine.fingerprint, view.unknown, unknown)
+        return view.engine.score_candidates(view.vector, candidates, unknown=view.unknown)
 
     def explain(self, item: str, *, top: int = 3) -> Explanation:
         """Which items of the user's history drove a recommendation; see docs/explanations.md.
