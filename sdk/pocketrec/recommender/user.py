@@ -11,7 +11,7 @@ from pocketrec_runtime.lookup import Filters
 
 if TYPE_CHECKING:
     from pocketrec.recommender.core import Core
-    from pocketrec.recommender.view import UserView
+    from pocketrec.recommender.histories import ReadHistory
 
 
 class User:
@@ -81,15 +81,16 @@ class User:
         """
         deadline = self._core.deadline(deadline_ms)
         view = self._core.view(self._id)
-        exclude = view.disliked if include_seen else view.disliked | frozenset(view.known)
-        answer = view.engine.rank(
+        read = view.read
+        exclude = read.disliked if include_seen else read.disliked | frozenset(read.known)
+        answer = read.engine.rank(
             view.vector,
             k,
             exclude=exclude,
             filters=filters,
-            unknown=view.unknown,
+            unknown=read.unknown,
             rules=rules,
-            context=None if rules is None else self._context(view),
+            context=None if rules is None else self._context(read),
         )
         if deadline is None or rules is not None or include_seen:
             return answer
@@ -103,7 +104,8 @@ class User:
             EventStoreError: The store cannot be read.
         """
         view = self._core.view(self._id)
-        return view.engine.score_candidates(view.vector, candidates, unknown=view.unknown)
+        read = view.read
+        return read.engine.score_candidates(view.vector, candidates, unknown=read.unknown)
 
     def explain(self, item: str, *, top: int = 3) -> Explanation:
         """Which items of the user's history drove a recommendation; see docs/explanations.md.
@@ -160,5 +162,5 @@ class User:
         """
         return self._core.erase(self._id)
 
-    def _context(self, view: "UserView") -> RuleContext:
-        return RuleContext(history=view.known, shown=view.history.shown, now_s=self._core.clock())
+    def _context(self, read: "ReadHistory") -> RuleContext:
+        return RuleContext(history=read.known, shown=read.history.shown, now_s=self._core.clock())
