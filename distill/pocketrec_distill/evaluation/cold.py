@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.evaluation.bootstrap import Interval, mean_interval, ratio
+from pocketrec_distill.evaluation.bootstrap import mean_interval, ratio
 from pocketrec_distill.evaluation.metrics import (
     RankingMetrics,
     ranks_of_targets,
@@ -146,12 +146,8 @@ def cold_report(engine: Engine, texts: Sequence[str], cold: "ColdItems") -> dict
 
 def _recalls(ranks: ColdRanks) -> dict[str, object]:
     kinds = {"recall@10_among_cold": ranks.among_cold, "recall@10_among_all": ranks.among_all}
-    return {name: _plain(mean_interval(recall_at(found))) for name, found in kinds.items()}
+    return {name: mean_interval(recall_at(found)).as_dict() for name, found in kinds.items()}
 
 
 def _over(ranks: NDArray[np.int64], floor: NDArray[np.int64]) -> dict[str, object]:
-    return _plain(ratio(recall_at(ranks), recall_at(floor)))
-
-
-def _plain(interval: Interval) -> dict[str, object]:
-    return interval.as_dict()
+    return ratio(recall_at(ranks), recall_at(floor)).as_dict()

@@ -31,8 +31,6 @@ from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, age
 # Long prose stays out of the bundle: it feeds the language model, not the screen.
 MAX_SHOWN_MEAN_CHARACTERS = 60
 
-# Ids of each side, where two tables share none.
-
 # From this share of events on, the account asks whether they are baskets.
 NOTED_SHARED_TIMES = 0.05
 

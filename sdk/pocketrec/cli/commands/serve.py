@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from pocketrec.server import RankingModel, Tokens
     from pocketrec.server.ray_serve import Scaling
 
-_LIMITS = {
-    "max_batch": "Histories of one run of the model, at most.",
-    "max_wait_ms": "How long an idle model waits for a batch to fill.",
-    "max_queue": "Requests that wait, at most; one more is answered 429.",
-    "deadline_ms": "Longest time from a request to its answer.",
-}
-
 
 @click.command("serve", short_help="Serve a teacher or a bundle over HTTP.")
 @click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
@@ -47,28 +40,28 @@ _LIMITS = {
     type=click.IntRange(1, 64),
     default=32,
     show_default=True,
-    help=_LIMITS["max_batch"],
+    help="Histories of one run of the model, at most.",
 )
 @click.option(
     "--max-wait-ms",
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,
-    help=_LIMITS["max_wait_ms"],
+    help="How long an idle model waits for a batch to fill.",
 )
 @click.option(
     "--max-queue",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
-    help=_LIMITS["max_queue"],
+    help="Requests that wait, at most; one more is answered 429.",
 )
 @click.option(
     "--deadline-ms",
     type=click.IntRange(min=1),
     default=10_000,
     show_default=True,
-    help=_LIMITS["deadline_ms"],
+    help="Longest time from a request to its answer.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of one run of the model.")
 @click.option(
