@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pocketrec_distill.checks import at_least
 from pocketrec_distill.errors import ConfigError
 
 ADAPTERS = ("lora", "adalora", "ia3", "prefix")
@@ -40,9 +41,8 @@ class AdapterShape:
 
     def __post_init__(self) -> None:
         if self.kind not in ADAPTERS:
-            raise ConfigError(f"adapter is {self.kind!r}; choose {', '.join(ADAPTERS)}")
-        if self.rank < 1 or self.steps < 1:
-            raise ConfigError(f"rank {self.rank} and steps {self.steps} must be above 0")
+            raise ConfigError(f"adapter is {self.kind!r}; choose one of {', '.join(ADAPTERS)}")
+        at_least("", self, 1, "rank", "steps")
         if self.kind == "prefix" and self.checkpointing:
             raise ConfigError(
                 "a prefix is handed over as keys and values, which checkpointing drops; choose "
