@@ -29,8 +29,8 @@ def training(monkeypatch, calls, report, tiny_bundle, differs) -> None:
         calls.append(("load_config", path, seed))
         return SimpleNamespace(data="data settings")
 
-    def distill(interactions, items, out, *, config, run_dir, seed, teacher_out):
-        asked = (interactions, items, out, config.data, run_dir, seed, teacher_out)
+    def distill(interactions, items, out, *, config, run_dir, teacher_out):
+        asked = (interactions, items, out, config.data, run_dir, teacher_out)
         calls.append(("distill", *asked))
         return report
 
@@ -85,7 +85,7 @@ def test_distill_prints_the_report(cli, calls, report, events, tmp_path) -> None
     assert outcome.json == {"schema": "pocketrec.report/1", **report}
     assert calls == [
         ("load_config", events, 7),
-        ("distill", events, events, out, "data settings", run_dir, 7, tmp_path / "teacher"),
+        ("distill", events, events, out, "data settings", run_dir, tmp_path / "teacher"),
     ]
 
 
@@ -102,7 +102,7 @@ def test_distill_as_text(cli, calls, events, tmp_path) -> None:
     assert lines[5].split()[2:] == ["0.1058", "0.0948..0.1178", "0.2010", "0.0794", "0.4700"]
     assert lines[-2].split() == ["bundle", str(out)]
     assert lines[-1].split() == ["report", str(tmp_path / "b-report" / "report.html")]
-    assert calls[-1] == ("distill", events, None, out, "data settings", None, None, None)
+    assert calls[-1] == ("distill", events, None, out, "data settings", None, None)
 
 
 def test_a_failed_gate_ends_with_7_and_names_the_bundle(
