@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm import BaseLlm, pooled_states
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import (
     PositionScorer,
@@ -27,7 +28,7 @@ from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.read_once import ReadOnce
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.pipeline.asked import asked_of
 from pocketrec_distill.pipeline.blending import (
     BlendChoice,
@@ -275,24 +276,19 @@ class RunModels:
 
     @functools.cached_property
     def teacher(self) -> Teacher:
-        """The LLM with LoRA; its item vectors start from those the control learned."""
+        """The LLM with its adapter; its item vectors start from those the control learned."""
         settings = self.config.teacher
         lengths = [len(sequence) for sequence in self.corpus.sequences]
         passed = pass_sequences(lengths, settings.pass_positions)
-        lora = LoraShape(
-            settings.rank,
-            settings.blocks,
-            settings.adapter_rate,
-            kind=settings.adapter,
-            steps=max(1, settings.epochs * -(-passed // settings.batch)),
-            checkpointing=settings.checkpointing,
-        )
+        steps = max(1, settings.epochs * -(-passed // settings.batch))
+        adapter = AdapterShape(settings.adapter, settings.rank, steps, settings.checkpointing)
+        shape = TeacherShape(adapter, settings.blocks, settings.adapter_rate)
         start = self.control.items.state_dict()
         same_width = settings.width == self.config.student.width
 
         def build() -> Teacher:
             teacher = Teacher(
-                self.llm, self.data.items, settings.width, self.features, lora, settings.dropout
+                self.llm, self.data.items, settings.width, self.features, shape, settings.dropout
             )
             if same_width:
                 teacher.start_from(start)

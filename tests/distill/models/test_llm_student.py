@@ -9,10 +9,11 @@ import torch
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.export import export_gguf, export_user_tower
 from pocketrec_distill.llm import BaseLlm
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.llm.base import decoder_blocks
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent, kept_blocks, prune_teacher
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.training import TrainSettings, fit
 from pocketrec_distill.training.alignment import Alignment, group_ends
 from pocketrec_runtime import (
@@ -34,7 +35,7 @@ STATES = np.random.default_rng(0).normal(size=(ITEMS, 32)).astype(np.float32)
 def trained(llm: BaseLlm) -> Teacher:
     """A teacher whose adapters do something; the LLM has 2 blocks, width 32, 2 heads over 1."""
     torch.manual_seed(3)
-    teacher = Teacher(llm, ITEMS, WIDTH, STATES, LoraShape(rank=2), dropout=0.0)
+    teacher = Teacher(llm, ITEMS, WIDTH, STATES, TeacherShape(AdapterShape(rank=2)), dropout=0.0)
     for name, parameter in teacher.named_parameters():
         if parameter.requires_grad:
             std = 0.5 if "lora_B" in name else 0.3

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from pocketrec_distill.llm import load_base_llm
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.teachers import CandidateTeacher, CatalogueTeacher, Context, ScoreTable
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
@@ -88,7 +89,7 @@ class _Sequence(Kind):
 class SequenceLlm(_Sequence):
     def model(self) -> SequenceModel:
         llm = load_base_llm(str(self.llm_folder), "fp32")
-        return Teacher(llm, ITEMS, WIDTH, states(), LoraShape(rank=2))
+        return Teacher(llm, ITEMS, WIDTH, states(), TeacherShape(AdapterShape(rank=2)))
 
 
 class IdSasRec(_Sequence):
