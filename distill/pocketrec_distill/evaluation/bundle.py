@@ -11,9 +11,8 @@ from pocketrec_distill.data import DataSettings, Queries, clean, split_by
 from pocketrec_distill.data.inputs import read_inputs
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.metrics import summarise
-from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.pipeline.dataset import QuerySet
-from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_runtime import Engine
 
 SPLITS = ("leave-one-out", "temporal")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,10 @@ from pocketrec_distill.evaluation.metrics import (
     recall_at,
     summarise,
 )
+from pocketrec_distill.evaluation.queries import ColdItems
 from pocketrec_distill.models.base import Floats, History, Scorer
 from pocketrec_distill.models.tfidf import TfIdf
 from pocketrec_runtime import Engine
-
-if TYPE_CHECKING:
-    from pocketrec_distill.pipeline.dataset import ColdItems
 
 BATCH = 256
 _NOTHING: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -73,7 +71,7 @@ class ColdRanks:
     among_all: NDArray[np.int64]
 
 
-def evaluate_cold(scorer: ColdScorer, cold: "ColdItems") -> ColdRanks:
+def evaluate_cold(scorer: ColdScorer, cold: ColdItems) -> ColdRanks:
     """Full ranking of every cold query; ties and NaN count against the model."""
     ranks = np.empty((2, len(cold.queries)), dtype=np.int64)
     for start in range(0, len(cold.queries), BATCH):
@@ -115,7 +113,7 @@ def _without_coverage(summary: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in summary.items() if key != "coverage@10"}
 
 
-def cold_report(engine: Engine, texts: Sequence[str], cold: "ColdItems") -> dict[str, Any]:
+def cold_report(engine: Engine, texts: Sequence[str], cold: ColdItems) -> dict[str, Any]:
     """Recall@10 of a bundle and of tf-idf on cold items, with 95% intervals over queries.
 
     Args:

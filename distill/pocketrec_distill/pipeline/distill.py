@@ -15,14 +15,13 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.cold import by_item, cold_report
 from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
-from pocketrec_distill.evaluation.ranking import evaluate_all
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.floors import Popularity, co_occurrence
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
 from pocketrec_distill.pipeline.gate import closing_gate, gated_path
 from pocketrec_distill.pipeline.measure import (
-    EngineScorer,
     append_and_rank_ms,
     comparisons,
     retention,

@@ -23,8 +23,8 @@ from pocketrec_distill.data.items import ItemTable
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.clicks import score_impressions
 from pocketrec_distill.evaluation.pointwise import summarise_clicks
+from pocketrec_distill.export.columns import shown_columns
 from pocketrec_distill.llm.text import TextTemplate
-from pocketrec_distill.pipeline.prepare import shown_columns
 from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.stages import RunDirectory, digest_of
 from pocketrec_distill.placement import set_threads

@@ -24,12 +24,11 @@ from pocketrec_distill.data.items import on_unlisted
 from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
 from pocketrec_distill.data.split import Queries, all_of, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
-from pocketrec_distill.llm.text import TextTemplate, clean_value
+from pocketrec_distill.evaluation.queries import ColdItems, QuerySet
+from pocketrec_distill.export.columns import shown_columns
+from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.base import History
-from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, aged
-
-# Long prose stays out of the bundle: it feeds the language model, not the screen.
-MAX_SHOWN_MEAN_CHARACTERS = 60
+from pocketrec_distill.pipeline.dataset import Dataset, aged
 
 # From this share of events on, the account asks whether they are baskets.
 NOTED_SHARED_TIMES = 0.05
@@ -209,25 +208,6 @@ class _Indexed:
         cold = self.catalogue.selected(self.cold_ids)
         texts = self.texts.render(cold.item_ids, cold.columns)
         return ColdItems(cold.item_ids, texts, self._queries(self.asked))
-
-
-def shown_columns(catalogue: ItemTable) -> dict[str, Sequence[Any]]:
-    """Columns for display and filters: the title, and all whose values are short."""
-    shown: dict[str, Sequence[Any]] = {}
-    for name, values in catalogue.columns.items():
-        cleaned = [_shown(value) for value in values]
-        lengths = [len(str(value)) for value in cleaned if value]
-        mean = sum(lengths) / len(lengths) if lengths else 0.0
-        if name == "title" or (lengths and mean <= MAX_SHOWN_MEAN_CHARACTERS):
-            shown[name] = cleaned
-    return shown
-
-
-def _shown(value: object) -> str | list[str] | None:
-    """A value without markup, control characters and lone surrogates."""
-    if isinstance(value, tuple):
-        return [text for text in map(clean_value, value) if text] or None
-    return clean_value(value) or None
 
 
 def _check_enough(data: Dataset) -> None:

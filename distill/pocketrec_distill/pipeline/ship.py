@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.calibration import fit_calibration
 from pocketrec_distill.evaluation.bootstrap import paired_error
+from pocketrec_distill.evaluation.ranking import EngineScorer
 from pocketrec_distill.export import (
     compare_scores,
     export_gguf,
@@ -24,12 +25,7 @@ from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.trend import Biased, Followed
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
-from pocketrec_distill.pipeline.measure import (
-    EngineScorer,
-    append_and_rank_ms,
-    append_difference,
-    undisturbed_ms,
-)
+from pocketrec_distill.pipeline.measure import append_and_rank_ms, append_difference, undisturbed_ms
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import (
     AWARE,

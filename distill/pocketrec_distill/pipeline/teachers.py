@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm.base import model_fingerprint
 from pocketrec_distill.models.base import PositionScorer, SequenceScorer
-from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.progress import progress
 from pocketrec_distill.sources.wheels import sha256_of
 from pocketrec_distill.teachers.catalogue import CatalogueTeacher

@@ -13,12 +13,11 @@ from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
-from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate, ndcg_of
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.trend import Biased
-from pocketrec_distill.pipeline.dataset import QuerySet
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 from pocketrec_distill.placement import set_threads
 from pocketrec_distill.update.continual import Lessons, learn

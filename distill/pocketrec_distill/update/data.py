@@ -13,8 +13,8 @@ from pocketrec_distill.data.inputs import catalogue_of, read_inputs
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable
 from pocketrec_distill.errors import DataError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models.base import History
-from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.training.windows import training_windows
 from pocketrec_runtime import Catalogue
 

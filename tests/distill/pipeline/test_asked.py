@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Floats, History, SequenceModel
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.pipeline import asked, blending
 from pocketrec_distill.pipeline import models as pipeline
 from pocketrec_distill.pipeline.asked import MAX_ASKED, asked_of, readable
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.training import TrainSettings

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.training.synthetic import Neighbours
 
 NEAR = Neighbours.from_weights(1 - np.eye(4, dtype=np.float32), np.arange(4), items=4)

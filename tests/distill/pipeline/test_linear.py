@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.evaluation.metrics import ndcg_at
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.pipeline import linear
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet, aged
+from pocketrec_distill.pipeline.dataset import Dataset, aged
 from pocketrec_distill.pipeline.linear import REGULARIZATION, LinearChoice, LinearModels
 
 ITEMS = 40

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pretrain import PretrainSettings

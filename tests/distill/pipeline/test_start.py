@@ -9,9 +9,10 @@ import torch
 
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.labelling import Labelled
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory

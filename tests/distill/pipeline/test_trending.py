@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models.floors import Popularity
 from pocketrec_distill.models.trend import Demand
 from pocketrec_distill.pipeline.blending import gains, leads
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.trending import Trend, _chosen_elsewhere, choose_trend
 
 ITEMS, QUERIES = 30, 200

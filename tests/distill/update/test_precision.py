@@ -11,12 +11,11 @@ import torch
 from pocketrec.cli.app import main
 from pocketrec_distill.config import load_config
 from pocketrec_distill.errors import NotRecoverableError
-from pocketrec_distill.evaluation.ranking import ndcg_of
+from pocketrec_distill.evaluation.ranking import EngineScorer, ndcg_of
 from pocketrec_distill.export import export_gguf, export_user_tower
 from pocketrec_distill.export.stored import StoredForm, stored_floats, stored_form
 from pocketrec_distill.models import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.update import update_bundle
 from pocketrec_distill.update.data import arrange, read_tables
 from pocketrec_distill.update.form import BundleForm
