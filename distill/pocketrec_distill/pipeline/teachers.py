@@ -1,5 +1,6 @@
 """The run's teachers: `build_teachers` makes those of the settings, `refined` lets them teach."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,20 +17,14 @@ from pocketrec_distill.models.base import PositionScorer, SequenceScorer
 from pocketrec_distill.progress import progress
 from pocketrec_distill.sources.wheels import sha256_of
 from pocketrec_distill.teachers.catalogue import CatalogueTeacher
-from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.examples import Examples, sampled_examples
-from pocketrec_distill.teachers.pointwise_training import PairModel, PairTraining, fit_pairs
+from pocketrec_distill.teachers.pairs import PAIR_TEACHERS, PairSettings, PairTeacher
+from pocketrec_distill.teachers.pointwise_training import PairTraining, fit_pairs
 from pocketrec_distill.teachers.protocol import CandidateTeacher
 from pocketrec_distill.teachers.refine import Refined, Refiner, Say, fit_say
 from pocketrec_distill.teachers.score_table import ScoreTable
-from pocketrec_distill.teachers.settings import (
-    KINDS,
-    PATH_SECTIONS,
-    ClassifierSettings,
-    YesNoSettings,
-)
+from pocketrec_distill.teachers.settings import KINDS, PATH_SECTIONS
 from pocketrec_distill.teachers.users import KnownUsers
-from pocketrec_distill.teachers.yes_no import YesNo
 
 if TYPE_CHECKING:
     from pocketrec_distill.pipeline.models import RunModels
@@ -241,42 +236,23 @@ def _table(models: "RunModels") -> CandidateTeacher:
     return table
 
 
-def _classifier(models: "RunModels") -> CandidateTeacher:
-    settings, texts = models.config.classifier, models.data.texts
-    if settings.path:
-        return Classifier.open(Path(settings.path), texts, settings, models.device)
-    folder = _trained(
-        models,
-        "classifier",
-        settings,
-        lambda: Classifier.untrained(texts, settings, _seed(models), models.device),
+def _pairs(models: "RunModels", kind: str) -> CandidateTeacher:
+    """A teacher of pairs, from the folder of the settings or of a stage that trains it."""
+    settings: PairSettings = getattr(models.config, PATH_SECTIONS[kind])
+    folder = Path(settings.path) if settings.path else _trained(models, kind, settings)
+    teacher: PairTeacher = PAIR_TEACHERS[kind].open(
+        folder, models.data.texts, settings, models.device
     )
-    return Classifier.open(folder, texts, settings, models.device)
+    return teacher
 
 
-def _yes_no(models: "RunModels") -> CandidateTeacher:
-    settings, texts = models.config.yes_no, models.data.texts
-    if settings.path:
-        return YesNo.open(Path(settings.path), texts, settings, models.device)
-    folder = _trained(
-        models,
-        "yes_no",
-        settings,
-        lambda: YesNo.untrained(texts, settings, _seed(models), models.device),
-    )
-    return YesNo.open(folder, texts, settings, models.device)
-
-
-def _trained(
-    models: "RunModels",
-    kind: str,
-    settings: ClassifierSettings | YesNoSettings,
-    build: Callable[[], Classifier | YesNo],
-) -> Path:
+def _trained(models: "RunModels", kind: str, settings: PairSettings) -> Path:
     """The folder of a teacher trained on the interactions: a stage."""
 
     def make(folder: Path) -> None:
-        model = build()
+        model: PairTeacher = PAIR_TEACHERS[kind].untrained(
+            models.data.texts, settings, models.seed, models.device
+        )
 
         def draw(epoch: int) -> Examples:
             return sampled_examples(
@@ -285,13 +261,13 @@ def _trained(
                 window=models.window,
                 negatives=settings.negatives,
                 most=settings.examples,
-                rng=np.random.default_rng([_seed(models), epoch]),
+                rng=np.random.default_rng([models.seed, epoch]),
             )
 
         training = PairTraining(
-            settings.epochs, settings.batch, settings.learning_rate, _seed(models)
+            settings.epochs, settings.batch, settings.learning_rate, models.seed
         )
-        curve = fit_pairs(_as_pair_model(model), draw, training, kind)
+        curve = fit_pairs(model, draw, training, kind)
         model.save(folder)
         rows = [epoch.as_dict() for epoch in curve]
         (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
@@ -300,20 +276,12 @@ def _trained(
     return models.run.stage(kind.replace("_", "-"), key, make)
 
 
-def _as_pair_model(model: Classifier | YesNo) -> PairModel:
-    return model
-
-
-def _seed(models: "RunModels") -> int:
-    return models.config.run.seed
-
-
 _MAKERS: Mapping[str, Callable[["RunModels"], CandidateTeacher]] = {
     "llm": _sequence_llm,
     "text": _text_sasrec,
     "sasrec": _id_sasrec,
     "ease": _ease,
     "table": _table,
-    "classifier": _classifier,
-    "yes_no": _yes_no,
+    "classifier": functools.partial(_pairs, kind="classifier"),
+    "yes_no": functools.partial(_pairs, kind="yes_no"),
 }
