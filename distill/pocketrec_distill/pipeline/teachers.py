@@ -1,8 +1,7 @@
-"""The run's teachers: `build_teachers` makes those of the settings, `refined` lets them teach."""
+"""The run's teachers of candidates: those of the settings are made, and refine the blend."""
 
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +12,16 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm.base import model_fingerprint
-from pocketrec_distill.models.base import PositionScorer, SequenceScorer
+from pocketrec_distill.models.base import PositionScorer
 from pocketrec_distill.progress import progress
 from pocketrec_distill.sources.wheels import sha256_of
-from pocketrec_distill.teachers.catalogue import CatalogueTeacher
 from pocketrec_distill.teachers.examples import Examples, sampled_examples
 from pocketrec_distill.teachers.pairs import PAIR_TEACHERS, PairSettings, PairTeacher
 from pocketrec_distill.teachers.pointwise_training import PairTraining, fit_pairs
 from pocketrec_distill.teachers.protocol import CandidateTeacher
 from pocketrec_distill.teachers.refine import Refined, Refiner, Say, fit_say
 from pocketrec_distill.teachers.score_table import ScoreTable
-from pocketrec_distill.teachers.settings import KINDS, PATH_SECTIONS
+from pocketrec_distill.teachers.settings import PATH_SECTIONS
 from pocketrec_distill.teachers.users import KnownUsers
 
 if TYPE_CHECKING:
@@ -57,24 +55,6 @@ class TeacherFigures:
     ndcg_before: float
     ndcg_after: float
     known: float
-
-
-def build_teachers(
-    models: "RunModels", kinds: Sequence[str] = KINDS
-) -> dict[str, CandidateTeacher]:
-    """The teachers of the settings by their kind, trained or loaded; in the settings' order.
-
-    Teachers of the whole catalogue are `CatalogueTeacher`s, which are parts of a blend too.
-
-    Args:
-        models: The run.
-        kinds: Which of the settings' kinds to make.
-
-    Raises:
-        ConfigError: The table has no path.
-        DataError, SourceError: A table or model cannot be used.
-    """
-    return {kind: _MAKERS[kind](models) for kind in models.config.teachers.kinds if kind in kinds}
 
 
 def refined(models: "RunModels", blend: PositionScorer) -> PositionScorer:
@@ -165,7 +145,7 @@ def _refinable(models: "RunModels", base: PositionScorer, kind: str) -> Refined:
     each = settings.positions / max(1, len(models.corpus.sequences))
     return Refined(
         base,
-        Refiner(_MAKERS[kind](models), settings.candidates),
+        Refiner(_made(models, kind), settings.candidates),
         users=_users(models),
         newest=max(1, int(each)),
         share=min(1.0, each),
@@ -209,22 +189,9 @@ def _users(models: "RunModels") -> KnownUsers:
     return KnownUsers.of(data.train, data.train_users, models.window, asked)
 
 
-def _sequence_llm(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(
-        SequenceScorer(models.teacher, models.window, TEACHER_BATCH), models.data.items
-    )
-
-
-def _text_sasrec(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(SequenceScorer(models.control, models.window), models.data.items)
-
-
-def _id_sasrec(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(SequenceScorer(models.sasrec, models.window), models.data.items)
-
-
-def _ease(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(models.linear.teaching, models.data.items)
+def _made(models: "RunModels", kind: str) -> CandidateTeacher:
+    """A teacher of candidates, trained or loaded."""
+    return _table(models) if kind == "table" else _pairs(models, kind)
 
 
 def _table(models: "RunModels") -> CandidateTeacher:
@@ -274,14 +241,3 @@ def _trained(models: "RunModels", kind: str, settings: PairSettings) -> Path:
 
     key = {**models.stage_key(), kind: _kind_key(models, kind)}
     return models.run.stage(kind.replace("_", "-"), key, make)
-
-
-_MAKERS: Mapping[str, Callable[["RunModels"], CandidateTeacher]] = {
-    "llm": _sequence_llm,
-    "text": _text_sasrec,
-    "sasrec": _id_sasrec,
-    "ease": _ease,
-    "table": _table,
-    "classifier": functools.partial(_pairs, kind="classifier"),
-    "yes_no": functools.partial(_pairs, kind="yes_no"),
-}
