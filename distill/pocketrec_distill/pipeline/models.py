@@ -1,7 +1,6 @@
 """The models of a run: each a stage, made or loaded when it is first asked for."""
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -43,7 +42,7 @@ from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.labelling import Labelled, labelled
 from pocketrec_distill.pipeline.linear import Linear, LinearModels, linear_models
 from pocketrec_distill.pipeline.pretraining import base_llm
-from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.pipeline.stages import RunDirectory, read_json, write_json
 from pocketrec_distill.pipeline.students import (
     AnyStudent,
     llm_student_builder,
@@ -220,14 +219,13 @@ class RunModels:
             group = current_group() if together else ALONE
             curve = self.fit(name, model, corpus, settings, labels, llm, group)
             model.save(folder)
-            rows = [epoch.as_dict() for epoch in curve]
-            (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+            write_json(folder / "curve.json", [epoch.as_dict() for epoch in curve])
             made = True
 
         folder = self.run.stage(name, key, make, together=together)
         if not made:
             model.load(folder)
-        self.curves[name] = json.loads((folder / "curve.json").read_text(encoding="utf-8"))
+        self.curves[name] = read_json(folder / "curve.json")
         return model
 
     @property

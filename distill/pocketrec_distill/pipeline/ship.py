@@ -1,7 +1,6 @@
 """From the trained student to a bundle: export, variants measured, the best one shipped."""
 
 import functools
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -45,6 +44,7 @@ from pocketrec_distill.pipeline.precision import (
     stored_rows,
     trainable,
 )
+from pocketrec_distill.pipeline.stages import read_json, write_json
 from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_distill.training.new_items import TOP, Audience
 from pocketrec_runtime import (
@@ -164,17 +164,16 @@ class Shipping:
         # Made before, so that their time does not count as quantization's.
         student, trend = self.models.student, self.models.trend
 
-        def make(folder: Path) -> None:
+        def make() -> list[dict[str, Any]]:
             found = [self._measured(precision) for precision in PRECISIONS]
             if loses(found, SMALLEST) and trainable(student):
                 found.append(self._measured(replace(SMALLEST, training="aware")))
             best = choose(found)
-            rows = [asdict(v) | {"shipped": v is best} for v in found]
-            (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+            return [asdict(v) | {"shipped": v is best} for v in found]
 
         rule = {"may_lose": LOST_NDCG, "unnoticed_ms": UNNOTICED_MS, "times": "undisturbed"}
-        folder = self.models.run.stage("quantize", {**self.key, **trend.key, **rule}, make)
-        rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
+        key = {**self.key, **trend.key, **rule}
+        rows = self.models.run.value("quantize", key, "variants.json", make)
         return [Variant(**row) for row in rows]
 
     def _measured(self, precision: Precision) -> Variant:
@@ -215,12 +214,9 @@ class Shipping:
             model, tokenizer, figures = made_item_tower(
                 self.data.texts, targets, settings, seed, self._audience().level
             )
-            more = {"bytes": len(model)}
             (folder / "item_tower.onnx").write_bytes(model)
             (folder / "tokenizer.model").write_bytes(tokenizer)
-            (folder / "figures.json").write_text(
-                json.dumps({**figures, **more}) + "\n", encoding="utf-8"
-            )
+            write_json(folder / "figures.json", {**figures, "bytes": len(model)})
 
         key = {
             **self.key,
@@ -232,7 +228,7 @@ class Shipping:
         return (
             (folder / "item_tower.onnx").read_bytes(),
             (folder / "tokenizer.model").read_bytes(),
-            json.loads((folder / "figures.json").read_text(encoding="utf-8")),
+            read_json(folder / "figures.json"),
         )
 
     def _audience(self) -> Audience:

@@ -1,6 +1,5 @@
 """The run's teachers of candidates: those of the settings are made, and refine the blend."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm.base import model_fingerprint
 from pocketrec_distill.models.base import PositionScorer
+from pocketrec_distill.pipeline.stages import write_json
 from pocketrec_distill.progress import progress
 from pocketrec_distill.sources.wheels import sha256_of
 from pocketrec_distill.teachers.examples import Examples, sampled_examples
@@ -115,13 +115,10 @@ def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> Positio
     refined = _refinable(models, base, kind)
     key = {**models.teaching_key, "kind": kind}
 
-    def make(folder: Path) -> None:
-        queries = models.choices.first(models.config.teachers.queries)
-        figures = _fitted(refined, kind, queries)
-        (folder / "say.json").write_text(json.dumps(asdict(figures)) + "\n", encoding="utf-8")
+    def make() -> dict[str, Any]:
+        return asdict(_fitted(refined, kind, models.choices.first(models.config.teachers.queries)))
 
-    folder = models.run.stage(f"refine-{kind}", key, make)
-    figures = TeacherFigures(**json.loads((folder / "say.json").read_text(encoding="utf-8")))
+    figures = TeacherFigures(**models.run.value(f"refine-{kind}", key, "say.json", make))
     models.teacher_figures.append(figures)
     models.run.say(
         f"{kind}: validation NDCG@10 {figures.ndcg_before:.4f} without, {figures.ndcg_after:.4f} "
@@ -236,8 +233,7 @@ def _trained(models: "RunModels", kind: str, settings: PairSettings) -> Path:
         )
         curve = fit_pairs(model, draw, training, kind)
         model.save(folder)
-        rows = [epoch.as_dict() for epoch in curve]
-        (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+        write_json(folder / "curve.json", [epoch.as_dict() for epoch in curve])
 
     key = {**models.stage_key(), kind: _kind_key(models, kind)}
     return models.run.stage(kind.replace("_", "-"), key, make)
