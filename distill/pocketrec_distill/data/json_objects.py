@@ -1,14 +1,13 @@
 """JSON objects of a file one by one: one in each line, one array of all, or one object by id."""
 
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
+from pocketrec_distill.data.gzipped import opened
 from pocketrec_distill.data.listed_text import python_value
 from pocketrec_distill.errors import DataError
 
@@ -54,17 +53,8 @@ def objects(
             longer than 16 MiB or no text in `encoding`, or the gzip is damaged.
         LookupError: There is no such encoding.
     """
-    try:
-        with _opened(path) as raw, io.TextIOWrapper(raw, encoding, errors, newline="\n") as stream:
-            yield from _read(path.name, stream)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return cast("IO[bytes]", gzip.open(path))
-    return path.open("rb")
+    with opened(path) as raw, io.TextIOWrapper(raw, encoding, errors, newline="\n") as stream:
+        yield from _read(path.name, stream)
 
 
 def _read(name: str, stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:

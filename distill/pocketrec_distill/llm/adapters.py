@@ -1,7 +1,7 @@
 """Parameter-efficient fine-tuning of a frozen decoder: LoRA, AdaLoRA, IA3 and prefix tuning.
 
-All of them through peft, and all of them over `inputs_embeds`, since a user tower reads item
-vectors and not text.
+All of them through peft. `Adapted` reads `inputs_embeds`, since a user tower reads item vectors and
+not text; `with_updates` leaves a causal LM one that reads text.
 """
 
 from dataclasses import dataclass
@@ -131,13 +131,40 @@ class Adapted:
         return odd
 
 
+def with_updates(lm: Any, rank: int, *, checkpointing: bool) -> Any:
+    """A causal LM, frozen, with fresh LoRA updates on its linear layers; they change nothing yet.
+
+    Args:
+        lm: The LM; it is changed.
+        rank: Of each update.
+        checkpointing: Compute activations again in the backward pass, to save memory.
+    """
+    from peft import get_peft_model
+
+    model = get_peft_model(lm.requires_grad_(False), _lora(rank, "CAUSAL_LM"))
+    if checkpointing:
+        model.enable_input_require_grads()
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
+
+
+def _lora(rank: int, task_type: str | None = None) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type=task_type,
+    )
+
+
 def _config(shape: AdapterShape) -> Any:
     import peft
 
     if shape.kind == "lora":
-        return peft.LoraConfig(
-            r=shape.rank, lora_alpha=2 * shape.rank, lora_dropout=0.0, target_modules="all-linear"
-        )
+        return _lora(shape.rank)
     if shape.kind == "adalora":
         start = round(_START_RANK * shape.rank + 0.5)
         return peft.AdaLoraConfig(

@@ -25,6 +25,7 @@ from pocketrec_distill.evaluation.clicks import score_impressions
 from pocketrec_distill.evaluation.pointwise import summarise_clicks
 from pocketrec_distill.export.columns import shown_columns
 from pocketrec_distill.llm.text import TextTemplate
+from pocketrec_distill.pipeline.golden import golden_histories
 from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.stages import RunDirectory, digest_of
 from pocketrec_distill.placement import set_threads
@@ -43,7 +44,6 @@ from pocketrec_runtime import (
 from pocketrec_runtime.bundle import assemble
 
 CLICK_REPORT_SCHEMA = "pocketrec.click_report/1"
-_GOLDEN_QUERIES, _GOLDEN_EVENTS = 5, 8
 
 Floats = NDArray[np.float32]
 
@@ -285,10 +285,7 @@ def _contents(prepared: Prepared, fitted: Fitted, config: DistillConfig) -> Bund
             "seed": config.run.seed,
         },
     )
-    rng = np.random.default_rng(config.run.seed)
-    length = min(_GOLDEN_EVENTS, config.clicks.window)
-    draws = rng.integers(0, items, (_GOLDEN_QUERIES, length))
-    histories = [[prepared.items.item_ids[item] for item in draw] for draw in draws]
+    histories = golden_histories(prepared.items.item_ids, config.clicks.window, config.run.seed)
     return record_golden(contents, histories)
 
 

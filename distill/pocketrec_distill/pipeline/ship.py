@@ -23,6 +23,7 @@ from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.trend import Biased, Followed
+from pocketrec_distill.pipeline.golden import golden_histories
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
 from pocketrec_distill.pipeline.measure import append_and_rank_ms, append_difference, undisturbed_ms
 from pocketrec_distill.pipeline.models import RunModels
@@ -57,8 +58,6 @@ from pocketrec_runtime import (
 )
 from pocketrec_runtime.bundle import assemble
 
-GOLDEN_QUERIES = 5
-_GOLDEN_EVENTS = 8
 _PARITY_QUERIES = 256
 
 
@@ -249,7 +248,8 @@ class Shipping:
             scores, queries.histories, queries.targets, f"{len(queries)} validation queries"
         )
         calibrated = replace(contents, calibration=calibration, user_tower_gguf=self._gguf(variant))
-        return record_golden(calibrated, self._golden_histories())
+        histories = golden_histories(self.data.item_ids, self.models.window, self.models.seed)
+        return record_golden(calibrated, histories)
 
     def _gguf(self, variant: Precision) -> bytes | None:
         """The user tower for llama.cpp, where the settings ask for it."""
@@ -258,10 +258,3 @@ class Shipping:
             return None
         student = rounded_tower(self.made(variant), variant)
         return export_gguf(student, self.models.window, cast(GgufPrecision, precision))
-
-    def _golden_histories(self) -> list[list[str]]:
-        """Made-up histories of random items: no user's history ever stands in a bundle."""
-        rng = np.random.default_rng(self.models.config.run.seed)
-        length = min(_GOLDEN_EVENTS, self.models.window)
-        draws = rng.integers(0, self.data.items, (GOLDEN_QUERIES, length))
-        return [[self.data.item_ids[item] for item in draw] for draw in draws]
