@@ -21,6 +21,8 @@ from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.training import TrainSettings
 
+from .making import made_dataset
+
 Check = Callable[[SequenceModel], NDArray[np.float64]]
 
 ITEMS = 30
@@ -69,16 +71,7 @@ def recent() -> Dataset:
         np.concatenate(strange).astype(np.int64),
         following=[np.append(first, walk[4:]) for first, walk in zip(strange, walks, strict=True)],
     )
-    return Dataset(
-        item_ids=tuple(map(str, range(ITEMS))),
-        columns={},
-        texts=[f"word{item}" for item in range(ITEMS)],
-        train=train,
-        train_weights=[np.ones(4, np.float32)] * len(train),
-        validation=queries,
-        test=queries,
-        account={},
-    )
+    return made_dataset([f"word{item}" for item in range(ITEMS)], train, queries)
 
 
 def models_of(data: Dataset, folder: Path) -> RunModels:

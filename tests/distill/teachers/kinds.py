@@ -40,8 +40,8 @@ class Kind(ABC):
     #: Whether it scores every item, or leaves some unknown.
     knows_all = True
 
-    def __init__(self, llm_folder: Path, folder: Path) -> None:
-        self.llm_folder, self.folder = llm_folder, folder
+    def __init__(self, llm_folder: Path, bert_folder: Path, folder: Path) -> None:
+        self.llm_folder, self.bert_folder, self.folder = llm_folder, bert_folder, folder
 
     @abstractmethod
     def made(self) -> CandidateTeacher:
@@ -176,7 +176,7 @@ class PairClassifier(Kind):
             num_labels=self.labels,
             initializer_range=0.4,
         )
-        tokenizer = AutoTokenizer.from_pretrained(bert_tokenizer(self.folder))
+        tokenizer = AutoTokenizer.from_pretrained(self.bert_folder)
         model = BertForSequenceClassification(config)
         return Classifier(model, tokenizer, TEXTS, CLASSIFIER)
 
@@ -191,19 +191,6 @@ class TwoLabelClassifier(PairClassifier):
     """The same with labels no and yes."""
 
     labels = 2
-
-
-def bert_tokenizer(folder: Path) -> Path:
-    """A WordPiece tokenizer over single characters."""
-    from transformers import BertTokenizerFast
-
-    characters = [chr(code) for code in range(33, 127)]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
-    words += [f"##{character}" for character in characters]
-    path = folder / "vocab.txt"
-    path.write_text("\n".join(words) + "\n", encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(path)).save_pretrained(folder)
-    return folder
 
 
 def yes_no_settings(llm_folder: Path) -> YesNoSettings:

@@ -31,7 +31,7 @@ from pocketrec_runtime import (
 from pocketrec_runtime.bundle import assemble
 from pocketrec_runtime.gguf import check_tower, read_tower
 
-from .conftest import GOLDEN
+from .conftest import GOLDEN, none_new
 
 # bits of the tower, how they are decoded, rows, GGUF beside it
 STORED = [
@@ -61,10 +61,6 @@ def stored_as(tower: StoredForm, rows: str, gguf: str | None = None) -> BundleCo
         user_tower_gguf=None if gguf is None else export_gguf(student, 50, gguf),
     )
     return record_golden(contents, [list(query.history) for query in golden.golden.queries])
-
-
-def none_new(contents: BundleContents) -> np.ndarray:
-    return np.empty((0, contents.model.width), np.float32)
 
 
 @every_form

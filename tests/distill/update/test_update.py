@@ -20,16 +20,12 @@ from pocketrec_distill.update.replay import made_up_histories
 from pocketrec_distill.update.settings import UpdateSettings
 from pocketrec_runtime import Engine, read_bundle
 
-from .conftest import GOLDEN
+from .conftest import GOLDEN, none_new
 
 
 @pytest.fixture(scope="module")
 def contents():
     return read_bundle(GOLDEN).contents
-
-
-def none_new(contents) -> np.ndarray:
-    return np.empty((0, contents.model.width), np.float32)
 
 
 def test_the_student_comes_back_from_the_bundle(contents) -> None:
