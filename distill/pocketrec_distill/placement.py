@@ -6,6 +6,7 @@ import re
 import torch
 
 from pocketrec_distill.errors import ConfigError
+from pocketrec_runtime.cores import usable_cores
 
 CPU = torch.device("cpu")
 CHOICES = "auto, cpu, cuda or cuda:N"
@@ -14,13 +15,7 @@ _NAME = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 def set_threads(count: int) -> None:
     """Give torch so many threads in this process; 0 gives it all cores that the process may use."""
-    torch.set_num_threads(count or _cores())
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: a container or taskset may allow fewer
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    torch.set_num_threads(count or usable_cores())
 
 
 def known_device(name: str) -> bool:

@@ -1,7 +1,5 @@
 """Which device a setting means: of a machine with none, one or several CUDA devices."""
 
-import os
-
 import pytest
 import torch
 
@@ -11,6 +9,7 @@ from pocketrec_distill.placement import CPU, described, placed_on, set_threads
 from pocketrec_distill.settings import RunSettings
 from pocketrec_distill.spread import here, spread_over
 from pocketrec_distill.training import parallel
+from pocketrec_runtime.cores import usable_cores
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def test_no_number_of_threads_is_all_cores() -> None:
         set_threads(3)
         assert torch.get_num_threads() == 3
         set_threads(0)
-        assert torch.get_num_threads() == os.cpu_count()
+        assert torch.get_num_threads() == usable_cores()
     finally:
         torch.set_num_threads(before)
 

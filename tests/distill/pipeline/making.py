@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pocketrec_distill.models.base import History
 from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.models.base import History
 from pocketrec_distill.pipeline.dataset import Dataset
 
 
