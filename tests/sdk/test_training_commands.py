@@ -11,6 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from pocketrec_runtime import Engine, make_delta, write_delta
+
 
 @pytest.fixture
 def calls() -> list[tuple]:
@@ -34,8 +36,8 @@ def training(monkeypatch, calls, report, tiny_bundle, differs) -> None:
         calls.append(("distill", *asked))
         return report
 
-    def evaluate_bundle(bundle, interactions, split, settings):
-        calls.append(("evaluate", bundle, interactions, split, settings))
+    def evaluate_bundle(engine, interactions, split, settings):
+        calls.append(("evaluate", engine.fingerprint, interactions, split, settings))
         found = {"split": split or "leave-one-out", **report["test"]["shipped"]}
         return {**found, "differs_from_report": differs[0]}
 
@@ -133,13 +135,18 @@ def test_evaluate_measures_the_bundle(cli, calls, events, tiny_bundle) -> None:
     found = cli(*arguments, "--split", "temporal", "--json").json
     assert found["schema"] == "pocketrec.evaluate/1"
     assert (found["split"], found["ndcg@10"], found["users"]) == ("temporal", 0.1058, 943)
-    assert calls[-1] == ("evaluate", tiny_bundle, events, "temporal", "data settings")
+    engine = Engine.open(tiny_bundle)
+    assert calls[-1] == ("evaluate", engine.fingerprint, events, "temporal", "data settings")
     outcome = cli(*arguments)
     assert calls[-1][3] is None
     assert "0.0948 to 0.1178" in outcome.out
     assert "leave-one-out" in outcome.out
     assert outcome.err == ""
     assert cli(*arguments, "--split", "random").code == 2
+    delta = make_delta(engine, [], retire=["181"])
+    write_delta(events.with_name("today.delta"), delta)
+    assert cli(*arguments, "--delta", events.with_name("today.delta")).code == 0
+    assert calls[-1][1] == engine.with_delta(delta).fingerprint
 
 
 def test_evaluate_says_on_stderr_where_the_report_measured_others(

@@ -19,7 +19,7 @@ SPLITS = ("leave-one-out", "temporal")
 
 
 def evaluate_bundle(
-    bundle: Path, interactions: Path, split: str | None, settings: DataSettings
+    engine: Engine, interactions: Path, split: str | None, settings: DataSettings
 ) -> dict[str, Any]:
     """Full-ranking metrics of a bundle on the test events of a split.
 
@@ -29,17 +29,15 @@ def evaluate_bundle(
     where nothing speaks for it.
 
     Args:
-        bundle: The bundle.
+        engine: The opened bundle.
         interactions: Table of interactions.
         split: "leave-one-out" or "temporal"; None for that of the bundle's report, and
             leave-one-out where it has none.
         settings: How the table is read.
 
     Raises:
-        BundleError: The bundle is refused.
         DataError: The table cannot be read, or has no event to evaluate.
     """
-    engine = Engine.open(bundle)
     reported = engine.manifest.metrics
     split = split or reported_split(reported) or SPLITS[0]
     found = held_out_events(engine, interactions, split, settings)
