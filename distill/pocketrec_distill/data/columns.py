@@ -54,8 +54,13 @@ class InteractionColumns:
 
 
 def plain_name(name: str) -> str:
-    """A column name without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """A column name without case and punctuation; as it is where nothing else would be left."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()) or name
+
+
+def plain_columns(names: Sequence[str]) -> dict[str, str]:
+    """Plain name -> column; the first of equal ones."""
+    return {plain_name(name): name for name in reversed(names)}
 
 
 def known_names(role: str) -> tuple[str, ...]:
@@ -87,7 +92,7 @@ def find_column(
         if chosen in names:
             return chosen
         raise DataError(f'[data] {role} = "{chosen}": no such column among {listed(names)}')
-    plain = {plain_name(name): name for name in reversed(names) if name not in taken}
+    plain = plain_columns([name for name in names if name not in taken])
     for candidate in known_names(role):
         if candidate in plain:
             return plain[candidate]

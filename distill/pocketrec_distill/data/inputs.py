@@ -1,12 +1,14 @@
 """What a run reads: two tables at given paths, or a folder in a published format."""
 
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
 from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.formats import Published, load_published
 from pocketrec_distill.data.interaction_items import items_from_interactions
-from pocketrec_distill.data.items import ItemTable, item_table
+from pocketrec_distill.data.item_ids import with_item_ids
+from pocketrec_distill.data.items import ItemTable, item_columns, item_table
 from pocketrec_distill.data.parquet import is_folder_of_parts
 from pocketrec_distill.data.rules import kept_by
 from pocketrec_distill.data.settings import DataSettings
@@ -15,7 +17,7 @@ from pocketrec_distill.errors import DataError
 
 
 def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) -> Published:
-    """The raw tables, and the settings that go with them.
+    """The raw tables, and the settings that go with them; the column of item ids fits both tables.
 
     Args:
         interactions: A table, or the folder (or a file) of a data set in a published format.
@@ -30,14 +32,28 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
     if not settings.format and is_table:
         table = read_table(interactions, settings.encoding)
         given = None if items is None else read_table(items, settings.encoding)
-        return Published("", table, given, settings)
+        return _settled(Published("", table, given, settings))
     found = load_published(interactions, settings)
     if items is not None:
         raise DataError(
             f"{str(interactions)!r} is read as {found.format}, which brings its own items; leave "
             f"out the items table {str(items)!r}, or give the path of a table of interactions"
         )
-    return found
+    return _settled(found)
+
+
+def _settled(found: Published) -> Published:
+    """The same with the columns of item ids that its tables tell."""
+    settings = with_item_ids(found.interactions, found.items, found.settings)
+    return replace(found, settings=settings)
+
+
+def columns_of_items(inputs: Published) -> dict[str, str]:
+    """Role -> column of the items table, for the account; empty without one."""
+    if inputs.items is None:
+        return {}
+    item_id, title = item_columns(inputs.items.column_names, inputs.settings)
+    return {"item_id": item_id} | ({"title": title} if title is not None else {})
 
 
 def catalogue_of(inputs: Published) -> tuple[ItemTable, list[str]]:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column, find_columns, known_names, plain_name
+from pocketrec_distill.data.columns import (
+    find_column,
+    find_columns,
+    known_names,
+    plain_columns,
+    plain_name,
+)
 from pocketrec_distill.data.items import ItemTable, first_rows
 from pocketrec_distill.data.roles import told_by
 from pocketrec_distill.data.settings import DataSettings
@@ -79,7 +85,7 @@ def _title_column(
 
 def _candidates(free: Sequence[str], item: str) -> list[str]:
     """Columns with the name of a title, those named after the item's column first."""
-    plain = {plain_name(name): name for name in reversed(free)}
+    plain = plain_columns(free)
     stem = _ID_WORDS.sub("", plain_name(item))
     own = (f"{stem}name", f"{stem}title", f"{stem}description", stem) if stem else ()
     wanted = dict.fromkeys((*own, *known_names("title")))

@@ -77,9 +77,7 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
         DataError: No item id column, or no usable row.
     """
     names = table.column_names
-    id_column = find_column("item_id", settings.item_id, names, required=True)
-    assert id_column is not None  # noqa: S101  (required)
-    title_column = find_column("title", settings.title, names, required=False, taken={id_column})
+    id_column, title_column = item_columns(names, settings)
     codes = encode_ids(table, id_column)
     rows = first_rows(codes)
     if not len(rows):
@@ -93,6 +91,17 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
             # A column called "title" that is not the chosen one must not replace it.
             columns["other title" if name == "title" else name] = _values(table, name, rows)
     return ItemTable(ids, columns), table.num_rows - len(rows)
+
+
+def item_columns(names: Sequence[str], settings: DataSettings) -> tuple[str, str | None]:
+    """The columns of ids and of titles in an items table; None where it has no title.
+
+    Raises:
+        DataError: No item id column, or a chosen column that does not exist.
+    """
+    id_column = find_column("item_id", settings.item_id, names, required=True)
+    assert id_column is not None  # noqa: S101  (required)
+    return id_column, find_column("title", settings.title, names, required=False, taken={id_column})
 
 
 def on_unlisted(chosen: Sequence[str], listed: Sequence[str], where: str) -> str:

@@ -19,7 +19,7 @@ from pocketrec_distill.data import (
 )
 from pocketrec_distill.data.cold import ColdQueries, hold_out_items
 from pocketrec_distill.data.formats import Published
-from pocketrec_distill.data.inputs import catalogue_of, read_inputs
+from pocketrec_distill.data.inputs import catalogue_of, columns_of_items, read_inputs
 from pocketrec_distill.data.items import on_unlisted
 from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
 from pocketrec_distill.data.split import Queries, all_of, shared_times
@@ -48,6 +48,7 @@ def prepare(
         raise ConfigError(f"[run] split is temporal, but {inputs.timeless}; take leave-one-out")
     catalogue, notes = catalogue_of(inputs)
     cleaned, account = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
+    account.columns |= columns_of_items(inputs)
     account.notes[:0] = [*inputs.notes, *notes]
     _check_times(account, config)
     if inputs.items is None:
