@@ -12,9 +12,10 @@ from pocketrec_distill.errors import DataError
 _KNOWN = {
     "user": "userid user uid visitorid customerid customer reviewerid memberid accountid clientid "
     "profileid personid playerid householdid householdkey deviceid sessionid session",
-    "item": "itemid item iid movieid artistid productid product asin parentasin stockcode newsid "
-    "sku trackid songid videoid articleid bookid businessid docid contentid venueid gameid animeid "
-    "recipeid courseid hotelid listingid postid",
+    # From what is listened to, watched or read to what is bought, and to who made it.
+    "item": "itemid item iid trackid songid videoid movieid articleid newsid bookid gameid animeid "
+    "recipeid courseid contentid docid postid listingid productid product asin parentasin "
+    "stockcode sku businessid venueid hotelid artistid",
     "time": "timestamp time ts datetime date unixreviewtime invoicedate eventtime createdat "
     "eventdate ratedat playedat watchedat listenedat viewedat clickedat purchasedat orderedat "
     "orderdate purchasedate transactiondate transactiondt tdat impressiontime reviewdate dateadded "
@@ -22,14 +23,16 @@ _KNOWN = {
     "event": "event eventtype behavior behaviour behaviortype action actiontype",
     "weight": "weight count plays playcount",
     "rating": "rating stars overall score",
-    "title": "title itemtitle movietitle name itemname productname producttitle artistname "
-    "trackname headline description",
+    "title": "title itemtitle movietitle name itemname productname producttitle trackname "
+    "headline description artistname",
 }
 _KNOWN["item_id"] = _KNOWN["item"] + " id"
 
 # Names of a time that say no more than an order; a column of order numbers such as "A-17" is none.
 POSITIONS = ("position", "order", "rank", "sequence")
 
+# How the name of a column of ids ends: `track_id` is of tracks.
+_ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
 _SHOWN_NAMES = 12
 
 
@@ -68,6 +71,26 @@ def known_names(role: str) -> tuple[str, ...]:
     return tuple(_KNOWN[role].split())
 
 
+def stem_of(item: str) -> str:
+    """What a column of item ids is named after, such as `track`; empty for an `id` alone."""
+    return _ID_WORDS.sub("", plain_name(item))
+
+
+def title_names(item: str) -> tuple[str, ...]:
+    """Plain names of titles in an items table, the first choice first.
+
+    Of tracks, `track_name` or `track` is the title rather than `artist_name`.
+
+    Args:
+        item: The column of ids.
+    """
+    *known, maker = known_names("title")
+    if not (stem := stem_of(item)):
+        return (*known, maker)
+    own = ("title", f"{stem}title", "name", f"{stem}name")
+    return tuple(dict.fromkeys((*own, *known, stem, maker)))
+
+
 def find_column(
     role: str,
     chosen: str,
@@ -75,6 +98,7 @@ def find_column(
     *,
     required: bool,
     taken: Collection[str] = frozenset(),
+    wanted: Sequence[str] = (),
 ) -> str | None:
     """The column of a role among `names`: the chosen one, or the first well-known one.
 
@@ -84,6 +108,7 @@ def find_column(
         names: Columns of the table.
         required: Whether having none is an error.
         taken: Columns that have a role already; they are not looked at.
+        wanted: Plain names to look for; the well-known ones of the role if there are none.
 
     Raises:
         DataError: The chosen column does not exist, or a required one is not found.
@@ -93,7 +118,7 @@ def find_column(
             return chosen
         raise DataError(f'[data] {role} = "{chosen}": no such column among {listed(names)}')
     plain = plain_columns([name for name in names if name not in taken])
-    for candidate in known_names(role):
+    for candidate in wanted or known_names(role):
         if candidate in plain:
             return plain[candidate]
     if not required:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.formats import Published, load_published
 from pocketrec_distill.data.interaction_items import items_from_interactions
-from pocketrec_distill.data.item_ids import with_item_ids
+from pocketrec_distill.data.item_ids import on_other_ids, with_item_ids
 from pocketrec_distill.data.items import ItemTable, item_columns, item_table
 from pocketrec_distill.data.parquet import is_folder_of_parts
 from pocketrec_distill.data.rules import kept_by
@@ -43,16 +43,17 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
 
 
 def _settled(found: Published) -> Published:
-    """The same with the columns of item ids that its tables tell."""
+    """The same with the columns of item ids that its tables tell, and a note of those left."""
     settings = with_item_ids(found.interactions, found.items, found.settings)
-    return replace(found, settings=settings)
+    note = "" if found.settings.item else on_other_ids(found.interactions, settings)
+    return replace(found, settings=settings, notes=(*found.notes, *filter(None, [note])))
 
 
 def columns_of_items(inputs: Published) -> dict[str, str]:
     """Role -> column of the items table, for the account; empty without one."""
     if inputs.items is None:
         return {}
-    item_id, title = item_columns(inputs.items.column_names, inputs.settings)
+    item_id, title = item_columns(inputs.items, inputs.settings)
     return {"item_id": item_id} | ({"title": title} if title is not None else {})
 
 

@@ -1,6 +1,5 @@
 """An items table from the interactions' own columns, where none is given."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from pocketrec_distill.data.columns import (
     find_columns,
     known_names,
     plain_columns,
-    plain_name,
+    stem_of,
 )
 from pocketrec_distill.data.items import ItemTable, first_rows
 from pocketrec_distill.data.roles import told_by
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 # What a title must be to an item: the same in so many of its rows, and more so than to a user.
 _TITLE_SHARE = 0.8
-_ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
 
 
 def items_from_interactions(
@@ -86,7 +84,7 @@ def _title_column(
 def _candidates(free: Sequence[str], item: str) -> list[str]:
     """Columns with the name of a title, those named after the item's column first."""
     plain = plain_columns(free)
-    stem = _ID_WORDS.sub("", plain_name(item))
+    stem = stem_of(item)
     own = (f"{stem}name", f"{stem}title", f"{stem}description", stem) if stem else ()
     wanted = dict.fromkeys((*own, *known_names("title")))
     return [plain[name] for name in wanted if name in plain]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pocketrec_distill.data.columns import known_names, plain_columns, plain_name
+from pocketrec_distill.data.columns import known_names, listed, plain_columns, plain_name
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.values import encode_ids
 from pocketrec_distill.errors import DataError
@@ -40,6 +40,22 @@ def with_item_ids(
     if not settings.item and name in wanted:
         settings = replace(settings, item=log[name])
     return replace(settings, item_id=catalogue.get(name, ""))
+
+
+def on_other_ids(interactions: "pa.Table", settings: DataSettings) -> str:
+    """What the account says of columns with a well-known name of items that are not the item's.
+
+    Args:
+        interactions: Table of interactions.
+        settings: The item's column where it is not the first of a well-known name.
+    """
+    log = _free(interactions, settings)
+    found = [log[name] for name in known_names("item") if name in log]
+    item = settings.item or next(iter(found), "")
+    others = [name for name in found if name != item]
+    if not others:
+        return ""
+    return f"items are those of {item!r}, not of {listed(others)}; [data] item says otherwise"
 
 
 def _free(table: "pa.Table", settings: DataSettings) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column
+from pocketrec_distill.data.columns import find_column, title_names
 from pocketrec_distill.data.listed_text import is_vector, spelt_list
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
@@ -77,7 +77,7 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
         DataError: No item id column, or no usable row.
     """
     names = table.column_names
-    id_column, title_column = item_columns(names, settings)
+    id_column, title_column = item_columns(table, settings)
     codes = encode_ids(table, id_column)
     rows = first_rows(codes)
     if not len(rows):
@@ -93,15 +93,25 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
     return ItemTable(ids, columns), table.num_rows - len(rows)
 
 
-def item_columns(names: Sequence[str], settings: DataSettings) -> tuple[str, str | None]:
+def item_columns(table: "pa.Table", settings: DataSettings) -> tuple[str, str | None]:
     """The columns of ids and of titles in an items table; None where it has no title.
 
     Raises:
         DataError: No item id column, or a chosen column that does not exist.
     """
+    names = table.column_names
     id_column = find_column("item_id", settings.item_id, names, required=True)
     assert id_column is not None  # noqa: S101  (required)
-    return id_column, find_column("title", settings.title, names, required=False, taken={id_column})
+    wordless = {field.name for field in table.schema if not _holds_words(field.type)}
+    title_column = find_column(
+        "title",
+        settings.title,
+        names,
+        required=False,
+        taken={id_column} | wordless,
+        wanted=title_names(id_column),
+    )
+    return id_column, title_column
 
 
 def on_unlisted(chosen: Sequence[str], listed: Sequence[str], where: str) -> str:

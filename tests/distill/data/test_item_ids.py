@@ -8,7 +8,7 @@ import pytest
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.data import DataSettings, item_table
 from pocketrec_distill.data.inputs import columns_of_items, read_inputs
-from pocketrec_distill.data.item_ids import with_item_ids
+from pocketrec_distill.data.item_ids import on_other_ids, with_item_ids
 from pocketrec_distill.pipeline.prepare import prepare
 
 # What stands once in each row of an items table, and what does not.
@@ -32,7 +32,7 @@ def told(log: str, items: dict[str, object], **chosen: str) -> tuple[str, str]:
         ("user id item_id", {"id": ONE_EACH, "item_id": ONE_EACH}, ("item_id", "item_id")),
         ("user id item_id", {"id": ONE_EACH, "title": ONE_EACH}, ("", "id")),
         # Ids of rows go before those that repeat, and behind those of both tables.
-        ("user movie_id artist_id", {"id": ONE_EACH, "artist_id": SHARED}, ("", "id")),
+        ("user track_id artist_id", {"id": ONE_EACH, "artist_id": SHARED}, ("", "id")),
         ("user asin sku", {"id": ONE_EACH, "sku": ONE_EACH}, ("sku", "sku")),
         ("user track_id", {"artist_id": SHARED, "id": ONE_EACH}, ("", "id")),
         ("user asin sku", {"sku": SHARED, "title": ONE_EACH}, ("sku", "sku")),
@@ -67,6 +67,31 @@ def test_what_was_chosen_stays(
 def test_without_an_items_table_nothing_is_told() -> None:
     settings = DataSettings(item="x")
     assert with_item_ids(pa.table({"user": ["u"]}), None, settings) is settings
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "note"),
+    [
+        ("user artist_id Track", {}, ""),
+        ("user artist_id track_id sku", {}, "items are those of 'track_id', not of sku, artist_id"),
+        ("user artist_id track_id", {"item": "artist_id"}, "items are those of 'artist_id', not"),
+        ("user artist_id track_id", {"user": "artist_id"}, ""),
+        ("user name", {}, ""),
+    ],
+)
+def test_other_items_are_told_of(names: str, chosen: dict[str, str], note: str) -> None:
+    table = pa.table({name: ["1"] for name in names.split()})
+    said = on_other_ids(table, DataSettings(**chosen))
+    assert said.startswith(note)
+    assert bool(said) == bool(note)
+    assert not note or said.endswith("; [data] item says otherwise")
+
+
+def test_a_choice_is_not_doubted(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,artist_id,track_id\nu,1,2\n")
+    assert len(read_inputs(log, None, DataSettings()).notes) == 1
+    assert read_inputs(log, None, DataSettings(item="artist_id")).notes == ()
 
 
 def test_items_get_their_own_texts_and_the_account_says_by_which_columns(tmp_path: Path) -> None:

@@ -50,6 +50,12 @@ def test_no_usable_row() -> None:
         ("id name", "name"),
         ("StockCode Description", "Description"),
         ("item brand", None),
+        ("track_id artist_name track_name", "track_name"),
+        ("song_id artist_name song", "song"),
+        ("item artist_name track_name", "track_name"),
+        ("artist_id description artist_name", "artist_name"),
+        ("video_id video title video_description", "title"),
+        ("video_id video headline", "headline"),
     ],
 )
 def test_the_title(names: str, title: str | None) -> None:
@@ -132,6 +138,11 @@ def test_columns_that_describe_nothing_are_left_out() -> None:
         }
     )
     assert found.columns == {"title": ("t",)}
+
+
+def test_a_column_without_words_is_no_title() -> None:
+    found = items({"item": ["1"], "title": pa.array([{"en": "t"}]), "name": ["n"]})
+    assert found.columns == {"title": ("n",)}
 
 
 def test_a_title_that_is_a_list_is_one_text() -> None:
