@@ -1,5 +1,6 @@
 """What a run reads: two tables at given paths, or a folder in a published format."""
 
+from collections.abc import Container
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -16,13 +17,19 @@ from pocketrec_distill.data.tables import read_table
 from pocketrec_distill.errors import DataError
 
 
-def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) -> Published:
+def read_inputs(
+    interactions: Path,
+    items: Path | None,
+    settings: DataSettings,
+    known: Container[str] = frozenset(),
+) -> Published:
     """The raw tables, and the settings that go with them; the column of item ids fits both tables.
 
     Args:
         interactions: A table, or the folder (or a file) of a data set in a published format.
         items: A table of items, where the interactions are a table; None takes what is there.
         settings: `format` names the format; a folder is told by its files.
+        known: Ids of the catalogue that interactions are read for; they tell the column of items.
 
     Raises:
         ConfigError: No format has this name.
@@ -32,19 +39,19 @@ def read_inputs(interactions: Path, items: Path | None, settings: DataSettings) 
     if not settings.format and is_table:
         table = read_table(interactions, settings.encoding)
         given = None if items is None else read_table(items, settings.encoding)
-        return _settled(Published("", table, given, settings))
+        return _settled(Published("", table, given, settings), known)
     found = load_published(interactions, settings)
     if items is not None:
         raise DataError(
             f"{str(interactions)!r} is read as {found.format}, which brings its own items; leave "
             f"out the items table {str(items)!r}, or give the path of a table of interactions"
         )
-    return _settled(found)
+    return _settled(found, known)
 
 
-def _settled(found: Published) -> Published:
+def _settled(found: Published, known: Container[str]) -> Published:
     """The same with the columns of item ids that its tables tell, and a note of those left."""
-    settings = with_item_ids(found.interactions, found.items, found.settings)
+    settings = with_item_ids(found.interactions, found.items, found.settings, known)
     note = "" if found.settings.item else on_other_ids(found.interactions, settings)
     return replace(found, settings=settings, notes=(*found.notes, *filter(None, [note])))
 

@@ -1,6 +1,6 @@
 """The columns of item ids, where two tables tell them better than the names in one."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,24 +17,36 @@ _KEY_SHARE = 0.9
 
 
 def with_item_ids(
-    interactions: "pa.Table", items: "pa.Table | None", settings: DataSettings
+    interactions: "pa.Table",
+    items: "pa.Table | None",
+    settings: DataSettings,
+    known: Container[str] = frozenset(),
 ) -> DataSettings:
     """The settings with the column of item ids in each table, where the other one tells it.
 
     A name that stands in both tables is the item's: the interactions' own choice if the items
-    table has it too, then any other well-known one. What was chosen stays.
+    table has it too, then any other well-known one. Without an items table, of several well-known
+    columns the one of which most ids are known is the item's. What was chosen stays.
 
     Args:
         interactions: Table of interactions.
-        items: Table of items; without one, nothing is told.
+        items: Table of items, if there is one.
         settings: What was chosen.
+        known: Ids of a catalogue that the interactions are read for.
     """
-    if items is None or (settings.item and settings.item_id):
+    log = _free(interactions, settings)
+    wanted = [name for name in known_names("item") if name in log]
+    if items is None:
+        if settings.item or len(wanted) < 2:
+            return settings
+        # Of equals the first.
+        best = max(wanted, key=lambda name: _share(interactions, log[name], known))
+        return replace(settings, item=log[best])
+    if settings.item and settings.item_id:
         return settings
-    log, catalogue = _free(interactions, settings), plain_columns(items.column_names)
+    catalogue = plain_columns(items.column_names)
     if settings.item_id:
         return replace(settings, item=log.get(plain_name(settings.item_id), ""))
-    wanted = [name for name in known_names("item") if name in log]
     own = plain_name(settings.item) or next(iter(wanted), "")
     name = own if own in catalogue else _told(items, () if settings.item else wanted)
     if not settings.item and name in wanted:
@@ -83,8 +95,18 @@ def _told(items: "pa.Table", wanted: Sequence[str]) -> str:
 
 def _is_key(table: "pa.Table", name: str) -> bool:
     """Whether nearly every row has an id of its own in a column."""
+    return len(_ids(table, name)) >= max(1, int(_KEY_SHARE * table.num_rows))
+
+
+def _share(table: "pa.Table", name: str, known: Container[str]) -> float:
+    """Share of a column's ids that are known."""
+    ids = _ids(table, name)
+    return sum(one in known for one in ids) / max(1, len(ids))
+
+
+def _ids(table: "pa.Table", name: str) -> Sequence[str]:
+    """The ids of a column; none where it holds lists or structures."""
     try:
-        ids = encode_ids(table, name).ids
-    except DataError:  # lists and structures are no ids
-        return False
-    return len(ids) >= int(_KEY_SHARE * table.num_rows)
+        return encode_ids(table, name).ids
+    except DataError:
+        return ()

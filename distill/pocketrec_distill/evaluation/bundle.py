@@ -107,7 +107,7 @@ def held_out_events(
     Raises:
         DataError: The table cannot be read, or has no event that the bundle knows.
     """
-    inputs = read_inputs(interactions, None, settings)
+    inputs = read_inputs(interactions, None, settings, frozenset(engine.catalogue.ids))
     if inputs.timeless and split == "temporal":
         raise DataError(f"a temporal split needs times, but {inputs.timeless}")
     cleaned, account = clean(inputs.interactions, inputs.settings)

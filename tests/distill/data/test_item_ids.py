@@ -70,6 +70,25 @@ def test_without_an_items_table_nothing_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "item"),
+    [("p1 p2", "parent_asin"), ("a1 p1 a2", "asin"), ("a1 p2", "asin"), ("", "asin"),
+     ("0", "asin")],
+)  # fmt: skip
+def test_a_catalogue_tells_which_ids_it_has(known: str, item: str) -> None:
+    table = pa.table(
+        {
+            "user": ["u"] * 3,
+            "asin": ["a1", "a2", "a2"],
+            "parent_asin": ["p1", "p2", "p1"],
+            "sku": pa.array([["p1"]] * 3),
+        }
+    )
+    found = with_item_ids(table, None, DataSettings(), frozenset(known.split()))
+    assert found.item == item
+    assert with_item_ids(table, None, DataSettings(item="asin"), {"p1"}).item == "asin"
+
+
+@pytest.mark.parametrize(
     ("names", "chosen", "note"),
     [
         ("user artist_id Track", {}, ""),

@@ -64,6 +64,17 @@ def test_the_split_of_the_report_is_taken_where_none_is_asked_for(tmp_path: Path
     assert measured(GOLDEN, table)["split"] == "leave-one-out"
 
 
+def test_the_column_whose_items_the_bundle_knows_is_measured(table: Path, tmp_path: Path) -> None:
+    """A log that was distilled beside an items table has other ids of items, too."""
+    path = tmp_path / "more.csv"
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    lines = [header.replace("item_id", "asin,parent_asin")]
+    lines += [row.replace(",", ",another,", 1) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    cleaning = evaluate_bundle(GOLDEN, path, None, DataSettings())["cleaning"]
+    assert cleaning["columns"]["item"] == "parent_asin"
+
+
 @pytest.mark.parametrize(
     "metrics",
     [{}, {"task": "update", "new": {}}, {"split": 7, "test": []}, {"test": {"shipped": None}},

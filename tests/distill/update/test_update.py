@@ -100,6 +100,19 @@ def test_old_events_are_context_and_no_target(contents, tmp_path, tables) -> Non
     assert events.targets[0].tolist() == [0, 0, 0, 1, 1]
 
 
+def test_items_are_those_that_the_catalogue_knows(contents, tmp_path, tables) -> None:
+    rows = [f"u,x{step},0-{step},{step}\n" for step in range(1, 6)]
+    for name, part in (("old.csv", rows[:3]), ("new.csv", rows[3:])):
+        (tmp_path / name).write_text("user_id,asin,parent_asin,timestamp\n" + "".join(part))
+    config = load_config(tables / "config.toml")
+    found = read_tables(
+        contents.catalogue, tmp_path / "new.csv", None, tmp_path / "old.csv", config
+    )
+    assert found.new.item_ids == ("0-4", "0-5")
+    assert found.old is not None
+    assert found.old.item_ids == ("0-1", "0-2", "0-3")
+
+
 def test_a_repeat_is_not_asked_for() -> None:
     asked = [(np.array([1, 2], np.int32), 2), (np.array([1], np.int32), 3)]
     assert queries_of(asked).targets.tolist() == [3]
