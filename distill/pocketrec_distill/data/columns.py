@@ -31,6 +31,9 @@ _KNOWN["item_id"] = _KNOWN["item"] + " id"
 # Names of a time that say no more than an order; a column of order numbers such as "A-17" is none.
 POSITIONS = ("position", "order", "rank", "sequence")
 
+# Names of a user that say no more than a visit.
+VISITS = ("sessionid", "session")
+
 # How the name of a column of ids ends: `track_id` is of tracks.
 _ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
 _SHOWN_NAMES = 12
