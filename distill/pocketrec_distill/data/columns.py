@@ -36,6 +36,7 @@ VISITS = ("sessionid", "session")
 
 # How the name of a column of ids ends: `track_id` is of tracks.
 _ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
+_NAMELESS = re.compile(r"\s*(Unnamed[:_ ]+[\d._]+)?")
 _SHOWN_NAMES = 12
 
 
@@ -67,6 +68,11 @@ def plain_name(name: str) -> str:
 def plain_columns(names: Sequence[str]) -> dict[str, str]:
     """Plain name -> column; the first of equal ones."""
     return {plain_name(name): name for name in reversed(names)}
+
+
+def is_nameless(name: str) -> bool:
+    """Whether a column has no name: `""`, or `Unnamed: 0`, as pandas calls row labels it reads."""
+    return _NAMELESS.fullmatch(name) is not None
 
 
 def known_names(role: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pocketrec_distill.data.columns import (
 from pocketrec_distill.data.items import ItemTable, first_rows
 from pocketrec_distill.data.roles import told_by
 from pocketrec_distill.data.settings import DataSettings
-from pocketrec_distill.data.values import Codes, encode_ids
+from pocketrec_distill.data.values import NO_VALUE, Codes, encode_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +50,7 @@ def items_from_interactions(
     title, notes = _title_column(table, settings, free, columns.item, users, items)
     if title is None:
         return ItemTable(ids, {"title": (None,) * len(ids)}), notes
-    titles = _most_frequent(items, encode_ids(table, title))
+    titles = _most_frequent(items, encode_ids(table, title, NO_VALUE))
     found = [titles.get(code) for code in items.values[rows].tolist()]
     return ItemTable(ids, {"title": tuple(found)}), notes
 
@@ -68,7 +68,7 @@ def _title_column(
     if settings.title:
         return find_column("title", settings.title, table.column_names, required=False), notes
     for name in _candidates(free, item):
-        texts = encode_ids(table, name)
+        texts = encode_ids(table, name, NO_VALUE)
         of_item, of_user = told_by(items, texts), told_by(users, texts)
         # Where no item comes again, what a user says each time is the user's all the same.
         of_item = _TITLE_SHARE if of_item is None else of_item

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column, title_names
+from pocketrec_distill.data.columns import find_column, is_nameless, title_names
 from pocketrec_distill.data.listed_text import is_vector, spelt_list
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
-from pocketrec_distill.data.values import Codes, as_text, encode_ids
+from pocketrec_distill.data.values import NO_VALUE, Codes, as_text, encode_ids
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
     if title_column is not None:
         columns["title"] = tuple(map(_title, _listed(table, title_column, rows)))
     for name in names:
-        if name not in (id_column, title_column) and _holds_words(table.schema.field(name).type):
+        if name in (id_column, title_column) or is_nameless(name):
+            continue
+        if _holds_words(table.schema.field(name).type):
             # A column called "title" that is not the chosen one must not replace it.
             columns["other title" if name == "title" else name] = _values(table, name, rows)
     return ItemTable(ids, columns), table.num_rows - len(rows)
@@ -180,12 +182,14 @@ def _listed(table: "pa.Table", name: str, rows: Rows) -> list[Any]:
 def _title(value: object) -> str | None:
     """A title as one text, whatever the column holds."""
     if isinstance(value, list):
-        return _text(", ".join(str(part) for part in value if part is not None))
+        return ", ".join(filter(None, map(_text, value))) or None
     return _text(value)
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value).strip() or None
+    """Text without space around it; None where it is missing, or a word for that."""
+    text = "" if value is None else str(value).strip()
+    return None if text in NO_VALUE else text
 
 
 def _values(table: "pa.Table", name: str, rows: Rows) -> tuple[Value, ...]:
@@ -256,5 +260,4 @@ def _spelt(*texts: str) -> list[str | None] | None:
 
 def _cleaned(parts: Sequence[object]) -> tuple[str, ...] | None:
     """The parts of a list that are there, without space around them."""
-    texts = [str(part).strip() for part in parts if part is not None]
-    return tuple(filter(None, texts)) or None
+    return tuple(filter(None, map(_text, parts))) or None

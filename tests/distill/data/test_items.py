@@ -145,6 +145,39 @@ def test_a_column_without_words_is_no_title() -> None:
     assert found.columns == {"title": ("n",)}
 
 
+def test_row_labels_describe_nothing() -> None:
+    nameless = {"": ["0"], "Unnamed: 0": ["0"], "Unnamed: 0.1": ["0"], " ": ["0"]}
+    named = {"unnamed": ["x"], "index": ["7"]}
+    found = items({"item": ["1"], **nameless, **named})
+    assert found.columns == {"title": (None,), "unnamed": ("x",), "index": ("7",)}
+    assert items({"Unnamed: 0": ["1"], **named}, item_id="Unnamed: 0").item_ids == ("1",)
+    assert items({"item": ["1"], **nameless}, title="Unnamed: 0").columns == {"title": ("0",)}
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "NULL", "null", "\\N", "<NA>", "N/A", " nan "])
+def test_words_for_a_missing_value_are_no_text(word: str) -> None:
+    found = items(
+        {
+            "item": ["1", "2"],
+            "title": [word, "Song"],
+            "year": [word, "1999"],
+            "genres": [f"Rock|{word}", "Folk|Pop"],
+            "tags": pa.array([[word], ["a", word]]),
+        }
+    )
+    assert found.columns == {
+        "title": (None, "Song"),
+        "year": (None, "1999"),
+        "genres": (("Rock",), ("Folk", "Pop")),
+        "tags": (None, ("a",)),
+    }
+
+
+@pytest.mark.parametrize("word", ["None", "NA", "Nan", "Null", "0", "-"])
+def test_what_may_be_a_title_is_text(word: str) -> None:
+    assert items({"item": ["1"], "title": [word]}).columns == {"title": (word,)}
+
+
 def test_a_title_that_is_a_list_is_one_text() -> None:
     assert items({"item": ["1", "2"], "title": pa.array([["A", "B"], []])}).columns["title"] == (
         "A, B",
