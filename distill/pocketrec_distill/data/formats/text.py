@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FALLBACK = "latin-1"
 
 _BLOCK_BYTES = 1 << 22
+_LINE_BYTES = 1 << 16
 
 
 def read_text(path: Path, encoding: str) -> tuple[str, str]:
@@ -47,6 +48,16 @@ def read_lines(path: Path, encoding: str) -> tuple[list[str], str]:
     if lines == [""]:
         raise DataError(f"{path.name} is empty")
     return lines, note
+
+
+def first_line(path: Path) -> str:
+    """The first characters of a file up to a line's end, whatever its encoding is.
+
+    Raises:
+        OSError, EOFError, zlib.error: The file cannot be read, or its gzip is damaged.
+    """
+    with _opened(path) as stream:
+        return stream.readline(_LINE_BYTES).decode(FALLBACK)
 
 
 def cut(
