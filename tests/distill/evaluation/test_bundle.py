@@ -71,7 +71,7 @@ def test_the_column_whose_items_the_bundle_knows_is_measured(table: Path, tmp_pa
     lines = [header.replace("item_id", "asin,parent_asin")]
     lines += [row.replace(",", ",another,", 1) for row in rows]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    cleaning = evaluate_bundle(GOLDEN, path, None, DataSettings())["cleaning"]
+    cleaning = measured(GOLDEN, path)["cleaning"]
     assert cleaning["columns"]["item"] == "parent_asin"
 
 

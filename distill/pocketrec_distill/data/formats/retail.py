@@ -1,6 +1,5 @@
 """UCI Online Retail (Chen, Sain and Guo, 2012), also its second edition: invoices of a shop."""
 
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def holds_stock_codes(folder: Path) -> bool:
     def fits(path: Path) -> bool:
         try:
             return "stockcode" in plain_name(first_line(path))
-        except (OSError, EOFError, zlib.error):
+        except (OSError, DataError):
             return True
 
     return any(map(fits, retail_files(folder)))

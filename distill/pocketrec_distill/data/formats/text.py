@@ -54,9 +54,10 @@ def first_line(path: Path) -> str:
     """The first characters of a file up to a line's end, whatever its encoding is.
 
     Raises:
-        OSError, EOFError, zlib.error: The file cannot be read, or its gzip is damaged.
+        DataError: The gzip is damaged.
+        OSError: The file cannot be read.
     """
-    with _opened(path) as stream:
+    with opened(path) as stream:
         return stream.readline(_LINE_BYTES).decode(FALLBACK)
 
 
