@@ -29,10 +29,10 @@ from students_of_a_run import of_preset
 from pocketrec_distill.config import DistillConfig, config_from_mapping
 from pocketrec_distill.deferral import SHARES, Beliefs, most_kept
 from pocketrec_distill.evaluation.metrics import RankingMetrics, ranks_of_targets
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.evaluation.ranking import EngineScorer
 from pocketrec_distill.models.base import Floats, History
-from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy, seen_by
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr

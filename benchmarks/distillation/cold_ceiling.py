@@ -23,10 +23,11 @@ from pocketrec_distill.config import load_config
 from pocketrec_distill.evaluation.bootstrap import mean_interval, ratio
 from pocketrec_distill.evaluation.cold import ColdRanks, WithNew, evaluate_cold
 from pocketrec_distill.evaluation.metrics import recall_at
+from pocketrec_distill.evaluation.queries import ColdItems
 from pocketrec_distill.models.base import History
 from pocketrec_distill.models.floors import ease, gram_matrix
 from pocketrec_distill.models.tfidf import TfIdf, text_cosines
-from pocketrec_distill.pipeline.dataset import ColdItems, Dataset
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 

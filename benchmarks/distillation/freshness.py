@@ -16,9 +16,8 @@ import numpy as np
 
 from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_distill.pipeline.freshen import freshen_bundle
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 from pocketrec_distill.pipeline.update import update_bundle

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.pipeline.stages import peak_memory_bytes, reset_peak_memory
 from pocketrec_distill.training import (
     SparseTeacherLabels,
     TrainSettings,
     fit,
     write_sparse_labels,
 )
+from pocketrec_runtime.memory import peak_memory_bytes, reset_peak_memory
 
 RING, LENGTH, WIDTH = 10, 20, 64
 

@@ -13,8 +13,7 @@ from typing import Any
 from students_of_a_run import commit, of_preset, open_run, run_arguments
 
 from pocketrec_distill.evaluation.metrics import ndcg_at
-from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import Variant
 from pocketrec_distill.pipeline.ship import Shipping

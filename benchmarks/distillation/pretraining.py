@@ -26,6 +26,7 @@ from pocketrec_distill.models.student import standardised
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.placement import set_threads
 from pocketrec_distill.pretrain import PretrainSettings
 
 # Name -> changes of [pretrain]; "none" is the LLM as it is.
@@ -80,7 +81,7 @@ def main() -> None:
     parser.add_argument("--control", action="store_true", help="train the text-fed SASRec too")
     given = parser.parse_args()
     config = load_config(given.config)
-    torch.set_num_threads(config.run.threads or torch.get_num_threads())
+    set_threads(config.run.threads)
     data = prepare(given.interactions, given.items, config, say)
     base = replace(config.pretrain, steps=given.steps, batch=given.batch)
     reference: dict[str, np.ndarray] = {}

@@ -24,10 +24,9 @@ from pocketrec_distill.config import DistillConfig, load_config
 from pocketrec_distill.data import DataSettings, Interactions, ItemTable, clean
 from pocketrec_distill.data.inputs import catalogue_of, read_inputs
 from pocketrec_distill.evaluation.bootstrap import mean_interval, paired_difference
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_distill.pipeline import distill
-from pocketrec_distill.pipeline.dataset import QuerySet
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.update.data import catalogue_places
 from pocketrec_runtime import Engine
 

@@ -31,9 +31,8 @@ from pocketrec_distill.evaluation.bootstrap import (
     paired_difference,
 )
 from pocketrec_distill.evaluation.metrics import ndcg_at, recall_at
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_distill.pipeline.dataset import Dataset
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.prepare import prepare
 from pocketrec_runtime import Engine
 

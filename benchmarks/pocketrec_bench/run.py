@@ -32,6 +32,7 @@ from pocketrec_bench.verdict import OVERHEAD_LIMIT, reasons_against
 from pocketrec_bench.weights import stored_weights
 from pocketrec_runtime import Engine, read_bundle
 from pocketrec_runtime.bundle import Bundle
+from pocketrec_runtime.cores import usable_cores
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.selftest import self_test
 from pocketrec_runtime.state import cache_bytes
@@ -100,9 +101,9 @@ def run_bench(
         InvalidRunError: The scenario cannot become valid in its time.
     """
     require_loadgen()
-    if plan.run.threads > watch.usable_cores():
+    if plan.run.threads > usable_cores():
         raise InputError(
-            f"threads is {plan.run.threads}; this process may use {watch.usable_cores()} cores"
+            f"threads is {plan.run.threads}; this process may use {usable_cores()} cores"
         )
     measured_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     load_average = _load_average()

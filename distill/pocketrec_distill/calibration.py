@@ -43,12 +43,18 @@ def fit_calibration(
     x, y = scores[:queries][unseen].astype(np.float64), labels[unseen].astype(np.float64)
     if len(x) == 0:
         return Calibration()
-    slope, intercept = fit_logistic(x, y)
-    if slope < _LEAST_SLOPE:
-        # A slope of 0 or below would turn the ranking round: the scores then carry no probability,
-        # and what is left is the base rate.
-        slope, intercept = _LEAST_SLOPE, _log_odds(y)
+    slope, intercept = fit_platt(x, y)
     return Calibration(slope, intercept, fitted_on)
+
+
+def fit_platt(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and intercept of `fit_logistic`; the slope stays above 0.
+
+    A slope of 0 or below would turn the ranking round: the scores then carry no probability, and
+    what is left is the base rate.
+    """
+    slope, intercept = fit_logistic(x, y)
+    return (_LEAST_SLOPE, _log_odds(y)) if slope < _LEAST_SLOPE else (slope, intercept)
 
 
 def _log_odds(y: NDArray[np.float64]) -> float:

@@ -1,4 +1,4 @@
-"""On which processor models are trained and scores made: the CPU, or a CUDA device."""
+"""On which processor models are trained and scores made: threads of the CPU, or a CUDA device."""
 
 import os
 import re
@@ -6,10 +6,16 @@ import re
 import torch
 
 from pocketrec_distill.errors import ConfigError
+from pocketrec_runtime.cores import usable_cores
 
 CPU = torch.device("cpu")
 CHOICES = "auto, cpu, cuda or cuda:N"
 _NAME = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
+
+
+def set_threads(count: int) -> None:
+    """Give torch so many threads in this process; 0 gives it all cores that the process may use."""
+    torch.set_num_threads(count or usable_cores())
 
 
 def known_device(name: str) -> bool:

@@ -1,9 +1,9 @@
 """Named sizes of students, from a few kilobytes of tower to a pruned LLM."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pocketrec_distill.checks import below_one, not_negative, positive
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.llama import TowerShape
 
@@ -63,20 +63,9 @@ class LlmStudentSettings:
     kept_rate: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "patience", "batch", "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(
-                    f"[llm_student] {name} is {getattr(self, name)}; it must be above 0, and finite"
-                )
-        for name in ("first", "last", "alignment", "pass_positions", "kept_rate"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(
-                    f"[llm_student] {name} is {getattr(self, name)}; it cannot be below 0 or "
-                    "infinite"
-                )
+        positive("llm_student", self, "epochs", "patience", "batch", "learning_rate")
+        names = ("first", "last", "alignment", "pass_positions", "kept_rate")
+        not_negative("llm_student", self, *names)
+        below_one("llm_student", self, "dropout")
         if self.first + self.last < 1:
             raise ConfigError("[llm_student] first and last are 0; keep at least one block")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"[llm_student] dropout is {self.dropout}; it must be at least 0 and below 1"
-            )

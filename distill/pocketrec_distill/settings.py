@@ -1,11 +1,11 @@
 """Sections of the configuration that belong to the pipeline; each is validated when made."""
 
-import math
 from dataclasses import asdict, dataclass
 
+from pocketrec_distill.checks import below_one, not_negative, one_of, positive, share
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.adapters import AdapterShape
-from pocketrec_distill.llm.base import DEFAULT_MODEL
+from pocketrec_distill.llm.base import DEFAULT_MODEL, PRECISIONS
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.placement import CHOICES, known_device
 from pocketrec_distill.presets import preset_shape
@@ -14,32 +14,6 @@ from pocketrec_distill.training.settings import (
     FULL_CATALOGUE_ITEMS,
     LOSSES,
 )
-
-
-def _positive(section: str, settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 < value < math.inf:
-            raise ConfigError(f"[{section}] {name} is {value}; it must be above 0, and finite")
-
-
-def _not_negative(section: str, settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 <= value < math.inf:
-            raise ConfigError(f"[{section}] {name} is {value}; it cannot be below 0 or infinite")
-
-
-def _precision(section: str, value: str) -> None:
-    if value not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"[{section}] precision is {value!r}; choose auto, fp32 or bf16")
-
-
-def _dropout(section: str, settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 <= value < 1:
-            raise ConfigError(f"[{section}] {name} is {value}; it must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -77,16 +51,12 @@ class RunSettings:
     ray: int = 0
 
     def __post_init__(self) -> None:
-        _positive("run", self, "window")
-        if self.ray < 0:
-            raise ConfigError(f"[run] ray is {self.ray}; give 0 or a number of workers")
-        if self.seed < 0 or self.threads < 0:
-            raise ConfigError(
-                f"[run] seed {self.seed} and threads {self.threads} cannot be below 0"
-            )
+        positive("run", self, "window")
+        not_negative("run", self, "seed", "threads", "ray")
         if not known_device(self.device):
             raise ConfigError(f"[run] device is {self.device!r}; choose {CHOICES}")
-        _precision("run", self.precision)
+        one_of("run", self, PRECISIONS, "precision")
+        one_of("run", self, ("leave-one-out", "temporal"), "split")
         if not 0 <= self.cold_share <= 0.5:
             raise ConfigError(f"[run] cold_share is {self.cold_share}; give 0 to 0.5, such as 0.1")
         if self.refit and self.cold_share:
@@ -94,8 +64,6 @@ class RunSettings:
                 f"[run] refit takes every event, cold_share {self.cold_share} holds some out for "
                 "good; measure with the one, then ship with the other"
             )
-        if self.split not in ("leave-one-out", "temporal"):
-            raise ConfigError(f"[run] split is {self.split!r}; choose leave-one-out or temporal")
 
 
 @dataclass(frozen=True)
@@ -112,7 +80,7 @@ class TextSettings:
     lexical: int = 0
 
     def __post_init__(self) -> None:
-        _not_negative("text", self, "lexical")
+        not_negative("text", self, "lexical")
 
 
 @dataclass(frozen=True)
@@ -132,9 +100,9 @@ class LlmSettings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        _positive("llm", self, "max_tokens")
-        _not_negative("llm", self, "layer")
-        _precision("llm", self.precision)
+        positive("llm", self, "max_tokens")
+        not_negative("llm", self, "layer")
+        one_of("llm", self, PRECISIONS, "precision")
 
 
 @dataclass(frozen=True)
@@ -173,9 +141,9 @@ class TeacherSettings:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        _positive("teacher", self, "width", "rank", "epochs", "patience", "batch", "learning_rate")
-        _not_negative("teacher", self, "blocks", "adapter_rate", "pass_positions")
-        _dropout("teacher", self, "dropout")
+        positive("teacher", self, "width", "rank", "epochs", "patience", "batch", "learning_rate")
+        not_negative("teacher", self, "blocks", "adapter_rate", "pass_positions")
+        below_one("teacher", self, "dropout")
         try:
             AdapterShape(self.adapter, self.rank, checkpointing=self.checkpointing)
         except ConfigError as error:
@@ -233,13 +201,10 @@ class StudentSettings:
 
     def __post_init__(self) -> None:
         names = ("epochs", "patience", "batch", "positions", "learning_rate")
-        _positive("student", self, *names)
-        _not_negative("student", self, "weight_decay", "pass_positions")
-        _dropout("student", self, "dropout", "id_dropout", "average")
-        if self.start not in STARTS:
-            raise ConfigError(
-                f"[student] start is {self.start!r}; choose one of {', '.join(STARTS)}"
-            )
+        positive("student", self, *names)
+        not_negative("student", self, "weight_decay", "pass_positions")
+        below_one("student", self, "dropout", "id_dropout", "average")
+        one_of("student", self, STARTS, "start")
         try:
             for name, value in asdict(preset_shape(self.preset)).items():
                 if getattr(self, name) == 0:
@@ -279,9 +244,9 @@ class ControlSettings:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        _positive("control", self, "epochs", "patience", "batch", "positions", "learning_rate")
-        _not_negative("control", self, "weight_decay", "pass_positions")
-        _dropout("control", self, "dropout", "average")
+        positive("control", self, "epochs", "patience", "batch", "positions", "learning_rate")
+        not_negative("control", self, "weight_decay", "pass_positions")
+        below_one("control", self, "dropout", "average")
 
 
 @dataclass(frozen=True)
@@ -317,16 +282,10 @@ class DistillationSettings:
     samples: int = 1024
 
     def __post_init__(self) -> None:
-        _positive("distillation", self, "max_label_bytes", "own", "samples")
-        _not_negative("distillation", self, "temperature", "candidates", "labelled_positions")
-        if self.loss not in LOSSES:
-            raise ConfigError(
-                f"[distillation] loss is {self.loss!r}; choose one of {', '.join(LOSSES)}"
-            )
-        if not 0 <= self.teacher_weight <= 1:
-            raise ConfigError(
-                f"[distillation] teacher_weight is {self.teacher_weight}; it must be in 0 to 1"
-            )
+        positive("distillation", self, "max_label_bytes", "own", "samples")
+        not_negative("distillation", self, "temperature", "candidates", "labelled_positions")
+        one_of("distillation", self, LOSSES, "loss")
+        share("distillation", self, "teacher_weight")
 
     def labelled(self, items: int) -> int:
         """Labelled candidates per position in a catalogue of `items`; 0 labels every item."""
@@ -347,6 +306,4 @@ class ExportSettings:
     gguf: str = "none"
 
     def __post_init__(self) -> None:
-        known = ("none", "F32", "F16", "Q8_0", "Q4_0")
-        if self.gguf not in known:
-            raise ConfigError(f"[export] gguf is {self.gguf!r}; choose one of {', '.join(known)}")
+        one_of("export", self, ("none", "F32", "F16", "Q8_0", "Q4_0"), "gguf")

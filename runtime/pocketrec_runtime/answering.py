@@ -26,7 +26,6 @@ def rank(
     engine: "Engine",
     vector: NDArray[np.float32] | None,
     k: int,
-    *,
     exclude: Collection[int],
     filters: Filters | None,
     unknown: tuple[str, ...],
@@ -53,20 +52,22 @@ def rank(
     return Recommendation(items, source, reason, engine.fingerprint, unknown)
 
 
-def score(engine: "Engine", history: Sequence[str], candidates: Sequence[str]) -> Scores:
-    """As `Engine.score`."""
+def score_candidates(
+    engine: "Engine",
+    vector: NDArray[np.float32] | None,
+    candidates: Sequence[str],
+    unknown: tuple[str, ...],
+) -> Scores:
+    """As `Engine.score_candidates`."""
     catalogue = engine.catalogue
-    known, unknown = resolve(catalogue, history, "history")
-    wanted, unknown_candidates = resolve(catalogue, candidates, "candidates")
-    wanted, unknown_candidates = drop_retired(catalogue, wanted, unknown_candidates)
-    vector = engine.prefill(known)[1] if known else None
+    wanted, missing = drop_retired(catalogue, *resolve(catalogue, candidates, "candidates"))
     source, reason = answer_source(vector is not None, unknown)
     indices = np.array(wanted, np.int64)
     scores = (
         catalogue.popularity[indices] if vector is None else engine.scan.scores(vector, indices)
     )
     items = _ranked(engine, indices, scores, source)
-    return Scores(items, source, reason, engine.fingerprint, unknown, unknown_candidates)
+    return Scores(items, source, reason, engine.fingerprint, unknown, missing)
 
 
 def _ranked(

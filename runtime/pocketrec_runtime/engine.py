@@ -265,15 +265,7 @@ class Engine:
         exclude = () if include_seen else frozenset(known)
         if rules is not None:
             context = replace(context or RuleContext(), history=tuple(known))
-        return self.rank(
-            vector,
-            k,
-            exclude=exclude,
-            filters=filters,
-            unknown=unknown,
-            rules=rules,
-            context=context,
-        )
+        return answering.rank(self, vector, k, exclude, filters, unknown, rules, context)
 
     def rank(
         self,
@@ -302,16 +294,7 @@ class Engine:
         Raises:
             InputError: As `recommend` and `top_k`.
         """
-        return answering.rank(
-            self,
-            vector,
-            k,
-            exclude=exclude,
-            filters=filters,
-            unknown=unknown,
-            rules=rules,
-            context=context,
-        )
+        return answering.rank(self, vector, k, exclude, filters, unknown, rules, context)
 
     def score(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         """Scores of candidates for a history of item ids, both as in `recommend`.
@@ -321,7 +304,23 @@ class Engine:
         Raises:
             InputError: An id is no string.
         """
-        return answering.score(self, history, candidates)
+        known, unknown = resolve(self._catalogue, history, "history")
+        vector = self.prefill(known)[1] if known else None
+        return self.score_candidates(vector, candidates, unknown=unknown)
+
+    def score_candidates(
+        self,
+        vector: NDArray[np.float32] | None,
+        candidates: Sequence[str],
+        *,
+        unknown: tuple[str, ...] = (),
+    ) -> Scores:
+        """`score` for callers that keep a `UserState`; `vector` and `unknown` are as in `rank`.
+
+        Raises:
+            InputError: The vector has another shape, or a candidate is no string.
+        """
+        return answering.score_candidates(self, vector, candidates, unknown)
 
     def explain(self, history: Sequence[str], item: str, *, top: int = 3) -> Explanation:
         """Which events of a history drove a recommendation; see docs/explanations.md.

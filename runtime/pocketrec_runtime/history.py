@@ -143,17 +143,15 @@ class HistoryReader:
         checked = checked_history(items, len(self._catalogue))
         self.check_state(state)
         seen = state.seen | frozenset(checked)
-        positions, window = len(state.items), self._shape.window
-        if positions + len(checked) > window:
-            half = max(1, window // 2)
-            over = positions + len(checked) - window - 1
-            kept = half + over % (window - half + 1)
-            return self._prefill((*state.items, *checked)[-kept:], seen)
+        items = (*state.items, *checked)
+        kept = context_events(len(items), self._shape.window)
+        if kept < len(items):
+            return self._prefill(items[-kept:], seen)
         self._process.check()
         events = self._catalogue.vectors_of([checked])
         vector, kv = self._tower.run(events, state.kv)
-        self._reused.add(positions)
-        return UserState((*state.items, *checked), kv, seen, self._fingerprint), vector[0]
+        self._reused.add(len(state.items))
+        return UserState(items, kv, seen, self._fingerprint), vector[0]
 
     def without_each(self, items: Sequence[int]) -> NDArray[np.float32]:
         """User vectors of a history without one of its events, float32 (events, width).

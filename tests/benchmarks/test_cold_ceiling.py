@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
+from pocketrec_distill.evaluation.queries import ColdItems, QuerySet
 
 from .conftest import script
 

@@ -1,12 +1,25 @@
-"""What the training-side tests share: one thread, and a real, tiny LLM in a folder."""
+"""What the training-side tests share: one thread, tiny LLMs in folders, students as bundles."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from pocketrec_distill.llm import BaseLlm, load_base_llm
+from pocketrec_distill.models import SequenceScorer
+from pocketrec_distill.models.llm_student import LlmStudent
+from pocketrec_distill.models.student import Student
+from pocketrec_runtime import (
+    BundleContents,
+    Calibration,
+    Catalogue,
+    Engine,
+    ModelShape,
+    record_golden,
+    write_bundle,
+)
 
 LLM_WIDTH, LLM_BLOCKS = 32, 2
 
@@ -85,3 +98,69 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+AnyStudent = Student | LlmStudent
+
+
+@pytest.fixture(scope="session")
+def shape_of() -> Callable[[AnyStudent, int], ModelShape]:
+    """The sizes of a student that reads so many events, and of a bundle of it with float rows."""
+
+    def shape_of(student: AnyStudent, window: int) -> ModelShape:
+        shape = student.shape
+        return ModelShape(
+            width=student.width,
+            blocks=shape.blocks,
+            heads=shape.heads,
+            kv_heads=shape.kv_heads,
+            head_dim=shape.head_dim,
+            window=window,
+            items=len(student.item_vectors()),
+            rows="float32",
+        )
+
+    return shape_of
+
+
+@pytest.fixture
+def check_ranks_as_pytorch(
+    shape_of: Callable[[AnyStudent, int], ModelShape], tmp_path: Path
+) -> Callable[[AnyStudent, bytes, int], None]:
+    """Checks that a bundle of a student and its ONNX tower scores and ranks as the student does."""
+
+    def check(student: AnyStudent, tower: bytes, window: int) -> None:
+        with torch.inference_mode():
+            rows = np.ascontiguousarray(student.item_vectors().numpy())
+        items = len(rows)
+        ids = [f"item {index}" for index in range(items)]
+        contents = BundleContents(
+            model=shape_of(student, window),
+            catalogue=Catalogue(
+                ids=ids,
+                rows=rows,
+                scales=None,
+                bias=np.zeros(items, np.float32),
+                popularity=np.full(items, 1 / items, np.float32),
+                columns={"title": ids},
+            ),
+            calibration=Calibration(),
+            user_tower=tower,
+            license="CC0-1.0",
+        )
+        write_bundle(tmp_path / "bundle", record_golden(contents, [ids[:3], ids[5:]], k=3))
+        engine = Engine.open(tmp_path / "bundle")
+        history = np.array([4, 0, 7], np.int32)
+        expected = SequenceScorer(student, window).scores([history])[0]
+        before = engine.reused_positions
+        state, _ = engine.prefill(history[:2].tolist())
+        _, vector = engine.append(state, 7)
+        assert engine.reused_positions == before + 2
+        gap = np.abs(engine.scores(vector) - expected)
+        print(f"engine: max {gap.max():.2e}, mean {gap.mean():.2e}")  # noqa: T201  (says how close)
+        assert gap.max() < 1e-4
+        order = [item for item in np.argsort(-expected).tolist() if item not in history]
+        answer = engine.recommend([ids[item] for item in history], k=4)
+        assert [item.item_id for item in answer.items] == [ids[item] for item in order[:4]]
+
+    return check

@@ -5,10 +5,11 @@ import torch
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm.base import compute_dtype
-from pocketrec_distill.placement import CPU, described, placed_on
+from pocketrec_distill.placement import CPU, described, placed_on, set_threads
 from pocketrec_distill.settings import RunSettings
 from pocketrec_distill.spread import here, spread_over
 from pocketrec_distill.training import parallel
+from pocketrec_runtime.cores import usable_cores
 
 
 @pytest.fixture
@@ -56,6 +57,17 @@ def test_a_name_means_a_device(name: str, expected: str) -> None:
 def test_a_device_that_is_not_there_is_named(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         placed_on(name)
+
+
+def test_no_number_of_threads_is_all_cores() -> None:
+    before = torch.get_num_threads()
+    try:
+        set_threads(3)
+        assert torch.get_num_threads() == 3
+        set_threads(0)
+        assert torch.get_num_threads() == usable_cores()
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "cuda:", "cuda:-1", "CPU", "cuda:1 ", "mps"])

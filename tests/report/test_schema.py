@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import os
 
 import pytest
 
@@ -124,6 +125,16 @@ def test_both_files_are_written(report, tmp_path) -> None:
         "report.html",
         "report.json",
     ]
+
+
+def test_permissions_follow_the_umask(report, tmp_path) -> None:
+    before = os.umask(0o027)
+    try:
+        paths = write_report(report, tmp_path)
+        (tmp_path / "plain").touch()
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode for path in paths} == {(tmp_path / "plain").stat().st_mode}
 
 
 def test_a_refused_report_leaves_the_old_one(report, tmp_path) -> None:

@@ -216,6 +216,23 @@ def test_score_without_history_is_popularity(engine):
     assert answer.source == "popularity"
 
 
+def test_score_candidates_serves_a_kept_state(engine):
+    wanted = ["d", "nope", "b"]
+    vector = engine.append(engine.prefill([0])[0], 2)[1]
+    answer = engine.score_candidates(vector, wanted, unknown=("x",))
+    expected = engine.score(["a", "x", "c"], wanted)
+    scores = [item.score for item in expected.items]
+    assert [item.score for item in answer.items] == pytest.approx(scores, abs=1e-6)
+    assert ids(answer) == ids(expected) == ["d", "b"]
+    assert (answer.source, answer.unknown) == (expected.source, expected.unknown)
+    assert answer.unknown_candidates == ("nope",)
+    assert engine.score_candidates(None, wanted) == engine.score([], wanted)
+    with pytest.raises(InputError):
+        engine.score_candidates(vector[:-1], wanted)
+    with pytest.raises(InputError, match="candidates"):
+        engine.score_candidates(vector, ["d", 7])
+
+
 def test_rank_serves_a_kept_state(engine):
     state, _ = engine.prefill([0])
     state, vector = engine.append(state, 2)

@@ -11,6 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from pocketrec_runtime import Engine, make_delta, write_delta
+
 
 @pytest.fixture
 def calls() -> list[tuple]:
@@ -29,13 +31,13 @@ def training(monkeypatch, calls, report, tiny_bundle, differs) -> None:
         calls.append(("load_config", path, seed))
         return SimpleNamespace(data="data settings")
 
-    def distill(interactions, items, out, *, config, run_dir, seed, teacher_out):
-        asked = (interactions, items, out, config.data, run_dir, seed, teacher_out)
+    def distill(interactions, items, out, *, config, run_dir, teacher_out):
+        asked = (interactions, items, out, config.data, run_dir, teacher_out)
         calls.append(("distill", *asked))
         return report
 
-    def evaluate_bundle(bundle, interactions, split, settings):
-        calls.append(("evaluate", bundle, interactions, split, settings))
+    def evaluate_bundle(engine, interactions, split, settings):
+        calls.append(("evaluate", engine.fingerprint, interactions, split, settings))
         found = {"split": split or "leave-one-out", **report["test"]["shipped"]}
         return {**found, "differs_from_report": differs[0]}
 
@@ -85,7 +87,7 @@ def test_distill_prints_the_report(cli, calls, report, events, tmp_path) -> None
     assert outcome.json == {"schema": "pocketrec.report/1", **report}
     assert calls == [
         ("load_config", events, 7),
-        ("distill", events, events, out, "data settings", run_dir, 7, tmp_path / "teacher"),
+        ("distill", events, events, out, "data settings", run_dir, tmp_path / "teacher"),
     ]
 
 
@@ -102,7 +104,7 @@ def test_distill_as_text(cli, calls, events, tmp_path) -> None:
     assert lines[5].split()[2:] == ["0.1058", "0.0948..0.1178", "0.2010", "0.0794", "0.4700"]
     assert lines[-2].split() == ["bundle", str(out)]
     assert lines[-1].split() == ["report", str(tmp_path / "b-report" / "report.html")]
-    assert calls[-1] == ("distill", events, None, out, "data settings", None, None, None)
+    assert calls[-1] == ("distill", events, None, out, "data settings", None, None)
 
 
 def test_a_failed_gate_ends_with_7_and_names_the_bundle(
@@ -133,13 +135,18 @@ def test_evaluate_measures_the_bundle(cli, calls, events, tiny_bundle) -> None:
     found = cli(*arguments, "--split", "temporal", "--json").json
     assert found["schema"] == "pocketrec.evaluate/1"
     assert (found["split"], found["ndcg@10"], found["users"]) == ("temporal", 0.1058, 943)
-    assert calls[-1] == ("evaluate", tiny_bundle, events, "temporal", "data settings")
+    engine = Engine.open(tiny_bundle)
+    assert calls[-1] == ("evaluate", engine.fingerprint, events, "temporal", "data settings")
     outcome = cli(*arguments)
     assert calls[-1][3] is None
     assert "0.0948 to 0.1178" in outcome.out
     assert "leave-one-out" in outcome.out
     assert outcome.err == ""
     assert cli(*arguments, "--split", "random").code == 2
+    delta = make_delta(engine, [], retire=["181"])
+    write_delta(events.with_name("today.delta"), delta)
+    assert cli(*arguments, "--delta", events.with_name("today.delta")).code == 0
+    assert calls[-1][1] == engine.with_delta(delta).fingerprint
 
 
 def test_evaluate_says_on_stderr_where_the_report_measured_others(

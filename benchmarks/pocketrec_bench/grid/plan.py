@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pocketrec_bench.measure.watch import usable_cores
 from pocketrec_runtime import limits
+from pocketrec_runtime.cores import usable_cores
 from pocketrec_runtime.errors import InputError
 from pocketrec_runtime.shape import RowFormat
 

@@ -7,7 +7,7 @@ import json
 import sys
 from time import perf_counter
 
-from pocketrec_bench.measure.memory import peak_bytes, resident_bytes
+from pocketrec_bench.measure.memory import resident_bytes
 
 
 def main() -> None:
@@ -36,10 +36,12 @@ def main() -> None:
     answered = perf_counter()
     for history in others:
         engine.recommend(history)
+    from pocketrec_runtime.memory import peak_memory_bytes  # noqa: PLC0415 - likewise
+
     memory = {
         "base_bytes": base,
         "resident_bytes": resident_bytes(),
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": peak_memory_bytes(),
     }
     figures = {
         "imports_s": imported - begun,

@@ -78,13 +78,6 @@ def waited_share(before: Snapshot, after: Snapshot) -> float | None:
     return max(0.0, waited) / max(1e-9, ran + max(0.0, waited))
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def limit_cores(threads: int) -> float:
     """Cores that others may take: those that the run leaves, and a twentieth for the system."""
     return max(0, (os.cpu_count() or 1) - threads) + 0.05

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.calibration import fit_logistic
+from pocketrec_distill.calibration import fit_platt
 from pocketrec_distill.evaluation.pointwise import LEAST_PROBABILITY
 from pocketrec_runtime import Calibration, Curve
 
@@ -14,7 +14,6 @@ Floats = NDArray[np.float64]
 
 MAX_KNOTS = 256
 _FOLDS = 5
-_LEAST_SLOPE = 1e-6
 # A curve of a few rows says 0 and 1 where nothing is known: each block gets half a click and half
 # a non-click of prior (Krichevsky and Trofimov, 1981).
 _PRIOR = 0.5
@@ -33,10 +32,7 @@ def temperature(scores: Floats, labels: Floats) -> Calibration:
 
 def platt(scores: Floats, labels: Floats) -> Calibration:
     """A slope and an intercept (Platt, 1999); the slope stays above 0."""
-    slope, intercept = fit_logistic(scores, labels)
-    if slope < _LEAST_SLOPE:
-        rate = np.clip(labels.mean(), 1e-9, 1 - 1e-9)
-        slope, intercept = _LEAST_SLOPE, float(np.log(rate / (1 - rate)))
+    slope, intercept = fit_platt(scores, labels)
     return Calibration(slope, intercept, "")
 
 

@@ -7,7 +7,7 @@ zero is the encoder's own similarity, which small data can hardly improve on: th
 far training may leave it, and cross-validation chooses them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,11 +104,6 @@ class ClickHead:
         products = (users * rows.candidates).sum(axis=1)
         scores: Floats = (products + self.bias).astype(np.float32)
         return scores
-
-    def as_arrays(self) -> Mapping[str, Floats]:
-        """Named arrays, for saving."""
-        numbers = np.array([self.scale, self.bias], np.float32)
-        return {"numbers": numbers, "metric": self.metric, "taste": self.taste}
 
 
 def fit_head(

@@ -1,9 +1,8 @@
 """Settings of click models."""
 
-import math
 from dataclasses import dataclass
 
-from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.checks import at_least, not_negative, positive, share
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,9 @@ class ClickSettings:
     folds: int = 5
 
     def __post_init__(self) -> None:
-        for name in ("encoder_tokens", "width", "max_tokens", "epochs", "window", "max_candidates"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"[clicks] {name} is {getattr(self, name)}; give at least 1")
-        for name, least in (("vocabulary", 0), ("catalogue_pieces", 300), ("folds", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"[clicks] {name} is {getattr(self, name)}; give at least {least}"
-                )
-        if not 0 < self.learning_rate < math.inf:
-            raise ConfigError(f"[clicks] learning_rate is {self.learning_rate}; give above 0")
-        if not 0 <= self.teacher_weight <= 1:
-            raise ConfigError(f"[clicks] teacher_weight is {self.teacher_weight}; give 0 to 1")
+        names = ("encoder_tokens", "width", "max_tokens", "epochs", "window", "max_candidates")
+        positive("clicks", self, *names, "learning_rate")
+        not_negative("clicks", self, "vocabulary")
+        at_least("clicks", self, 300, "catalogue_pieces")
+        at_least("clicks", self, 2, "folds")
+        share("clicks", self, "teacher_weight")

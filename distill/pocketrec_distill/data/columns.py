@@ -12,9 +12,10 @@ from pocketrec_distill.errors import DataError
 _KNOWN = {
     "user": "userid user uid visitorid customerid customer reviewerid memberid accountid clientid "
     "profileid personid playerid householdid householdkey deviceid sessionid session",
-    "item": "itemid item iid movieid artistid productid product asin parentasin stockcode newsid "
-    "sku trackid songid videoid articleid bookid businessid docid contentid venueid gameid animeid "
-    "recipeid courseid hotelid listingid postid",
+    # From what is listened to, watched or read to what is bought, and to who made it.
+    "item": "itemid item iid trackid songid videoid movieid articleid newsid bookid gameid animeid "
+    "recipeid courseid contentid docid postid listingid productid product asin parentasin "
+    "stockcode sku businessid venueid hotelid artistid",
     "time": "timestamp time ts datetime date unixreviewtime invoicedate eventtime createdat "
     "eventdate ratedat playedat watchedat listenedat viewedat clickedat purchasedat orderedat "
     "orderdate purchasedate transactiondate transactiondt tdat impressiontime reviewdate dateadded "
@@ -22,8 +23,8 @@ _KNOWN = {
     "event": "event eventtype behavior behaviour behaviortype action actiontype",
     "weight": "weight count plays playcount",
     "rating": "rating stars overall score",
-    "title": "title itemtitle movietitle name itemname productname producttitle artistname "
-    "trackname headline description",
+    "title": "title itemtitle movietitle name itemname productname producttitle trackname "
+    "headline description artistname",
 }
 _KNOWN["item_id"] = _KNOWN["item"] + " id"
 
@@ -39,6 +40,12 @@ _VALUE = re.compile(r"\s*[-+]?\d[\d.,:/ T+-]*([AaPp][Mm]|Z)?\s*")
 # What may stand between the values of a text file.
 SEPARATORS = "values stand between commas, tabs, ; | \\x01 :: or spaces"
 
+# Names of a user that say no more than a visit.
+VISITS = ("sessionid", "session")
+
+# How the name of a column of ids ends: `track_id` is of tracks.
+_ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
+_NAMELESS = re.compile(r"\s*(Unnamed[:_ ]+[\d._]+)?")
 _SHOWN_NAMES = 12
 
 
@@ -63,13 +70,43 @@ class InteractionColumns:
 
 
 def plain_name(name: str) -> str:
-    """A column name without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """A column name without case and punctuation; as it is where nothing else would be left."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()) or name
+
+
+def plain_columns(names: Sequence[str]) -> dict[str, str]:
+    """Plain name -> column; the first of equal ones."""
+    return {plain_name(name): name for name in reversed(names)}
+
+
+def is_nameless(name: str) -> bool:
+    """Whether a column has no name: `""`, or `Unnamed: 0`, as pandas calls row labels it reads."""
+    return _NAMELESS.fullmatch(name) is not None
 
 
 def known_names(role: str) -> tuple[str, ...]:
     """Well-known plain names of a role, the first choice first."""
     return tuple(_KNOWN[role].split())
+
+
+def stem_of(item: str) -> str:
+    """What a column of item ids is named after, such as `track`; empty for an `id` alone."""
+    return _ID_WORDS.sub("", plain_name(item))
+
+
+def title_names(item: str) -> tuple[str, ...]:
+    """Plain names of titles in an items table, the first choice first.
+
+    Of tracks, `track_name` or `track` is the title rather than `artist_name`.
+
+    Args:
+        item: The column of ids.
+    """
+    *known, maker = known_names("title")
+    if not (stem := stem_of(item)):
+        return (*known, maker)
+    own = ("title", f"{stem}title", "name", f"{stem}name")
+    return tuple(dict.fromkeys((*own, *known, stem, maker)))
 
 
 def find_column(
@@ -79,6 +116,7 @@ def find_column(
     *,
     required: bool,
     taken: Collection[str] = frozenset(),
+    wanted: Sequence[str] = (),
 ) -> str | None:
     """The column of a role among `names`: the chosen one, or the first well-known one.
 
@@ -88,6 +126,7 @@ def find_column(
         names: Columns of the table.
         required: Whether having none is an error.
         taken: Columns that have a role already; they are not looked at.
+        wanted: Plain names to look for; the well-known ones of the role if there are none.
 
     Raises:
         DataError: The chosen column does not exist, or a required one is not found.
@@ -98,8 +137,8 @@ def find_column(
         if chosen == NONE and not required:
             return None
         raise DataError(f'[data] {role} = "{chosen}": no such column among {listed(names)}')
-    plain = {plain_name(name): name for name in reversed(names) if name not in taken}
-    for candidate in known_names(role):
+    plain = plain_columns([name for name in names if name not in taken])
+    for candidate in wanted or known_names(role):
         if candidate in plain:
             return plain[candidate]
     if not required:

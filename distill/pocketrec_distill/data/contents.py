@@ -6,7 +6,7 @@ import numpy as np
 
 from pocketrec_distill.data.strays import are_unix_times
 from pocketrec_distill.data.tables import arrow
-from pocketrec_distill.data.values import MISSING, is_text, numbers, times
+from pocketrec_distill.data.values import NO_ID, is_text, numbers, times
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _first(table: "pa.Table", name: str) -> tuple["pa.Table", "pa.DataType"]:
         column = column.cast(column.type.value_type)
     if is_text(column.type):
         column = column.cast(pa.large_string())
-        words = pa.array(sorted(MISSING), pa.large_string())
+        words = pa.array(sorted(NO_ID), pa.large_string())
         column = column.filter(pc.invert(pc.is_in(column, words)))
     return pa.table({name: column[:SAMPLE]}), column.type
 

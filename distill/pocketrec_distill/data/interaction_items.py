@@ -1,24 +1,28 @@
 """An items table from the interactions' own columns, where none is given."""
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column, find_columns, known_names, plain_name
+from pocketrec_distill.data.columns import (
+    find_column,
+    find_columns,
+    known_names,
+    plain_columns,
+    stem_of,
+)
 from pocketrec_distill.data.items import ItemTable, first_rows
 from pocketrec_distill.data.roles import told_by
 from pocketrec_distill.data.settings import DataSettings
-from pocketrec_distill.data.values import Codes, encode_ids
+from pocketrec_distill.data.values import NO_VALUE, Codes, encode_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # What a title must be to an item: the same in so many of its rows, and more so than to a user.
 _TITLE_SHARE = 0.8
-_ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
 
 
 def items_from_interactions(
@@ -46,7 +50,7 @@ def items_from_interactions(
     title, notes = _title_column(table, settings, free, columns.item, users, items)
     if title is None:
         return ItemTable(ids, {"title": (None,) * len(ids)}), notes
-    titles = _most_frequent(items, encode_ids(table, title))
+    titles = _most_frequent(items, encode_ids(table, title, NO_VALUE))
     found = [titles.get(code) for code in items.values[rows].tolist()]
     return ItemTable(ids, {"title": tuple(found)}), notes
 
@@ -64,7 +68,7 @@ def _title_column(
     if settings.title:
         return find_column("title", settings.title, table.column_names, required=False), notes
     for name in _candidates(free, item):
-        texts = encode_ids(table, name)
+        texts = encode_ids(table, name, NO_VALUE)
         of_item, of_user = told_by(items, texts), told_by(users, texts)
         # Where no item comes again, what a user says each time is the user's all the same.
         of_item = _TITLE_SHARE if of_item is None else of_item
@@ -79,8 +83,8 @@ def _title_column(
 
 def _candidates(free: Sequence[str], item: str) -> list[str]:
     """Columns with the name of a title, those named after the item's column first."""
-    plain = {plain_name(name): name for name in reversed(free)}
-    stem = _ID_WORDS.sub("", plain_name(item))
+    plain = plain_columns(free)
+    stem = stem_of(item)
     own = (f"{stem}name", f"{stem}title", f"{stem}description", stem) if stem else ()
     wanted = dict.fromkeys((*own, *known_names("title")))
     return [plain[name] for name in wanted if name in plain]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column
+from pocketrec_distill.data.columns import find_column, is_nameless, title_names
 from pocketrec_distill.data.listed_text import is_vector, spelt_list
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
-from pocketrec_distill.data.values import Codes, as_text, encode_ids
+from pocketrec_distill.data.values import NO_VALUE, Codes, as_text, encode_ids
 from pocketrec_distill.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ Rows = NDArray[np.int64]
 MAX_LIST_CHARACTERS = 100_000
 # Parts of `A|B|C` are words; longer ones are prose with a bar in it.
 MAX_PART_CHARACTERS = 60
+# A column with more words in it holds names or prose.
+MAX_TAGS = 100
 _SHOWN_IDS = 3
 
 
@@ -77,9 +79,7 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
         DataError: No item id column, or no usable row.
     """
     names = table.column_names
-    id_column = find_column("item_id", settings.item_id, names, required=True)
-    assert id_column is not None  # noqa: S101  (required)
-    title_column = find_column("title", settings.title, names, required=False, taken={id_column})
+    id_column, title_column = item_columns(table, settings)
     codes = encode_ids(table, id_column)
     rows = first_rows(codes)
     if not len(rows):
@@ -89,10 +89,33 @@ def item_table(table: "pa.Table", settings: DataSettings) -> tuple[ItemTable, in
     if title_column is not None:
         columns["title"] = tuple(map(_title, _listed(table, title_column, rows)))
     for name in names:
-        if name not in (id_column, title_column) and _holds_words(table.schema.field(name).type):
+        if name in (id_column, title_column) or is_nameless(name):
+            continue
+        if _holds_words(table.schema.field(name).type):
             # A column called "title" that is not the chosen one must not replace it.
             columns["other title" if name == "title" else name] = _values(table, name, rows)
     return ItemTable(ids, columns), table.num_rows - len(rows)
+
+
+def item_columns(table: "pa.Table", settings: DataSettings) -> tuple[str, str | None]:
+    """The columns of ids and of titles in an items table; None where it has no title.
+
+    Raises:
+        DataError: No item id column, or a chosen column that does not exist.
+    """
+    names = table.column_names
+    id_column = find_column("item_id", settings.item_id, names, required=True)
+    assert id_column is not None  # noqa: S101  (required)
+    wordless = {field.name for field in table.schema if not _holds_words(field.type)}
+    title_column = find_column(
+        "title",
+        settings.title,
+        names,
+        required=False,
+        taken={id_column} | wordless,
+        wanted=title_names(id_column),
+    )
+    return id_column, title_column
 
 
 def on_unlisted(chosen: Sequence[str], listed: Sequence[str], where: str) -> str:
@@ -159,34 +182,60 @@ def _listed(table: "pa.Table", name: str, rows: Rows) -> list[Any]:
 def _title(value: object) -> str | None:
     """A title as one text, whatever the column holds."""
     if isinstance(value, list):
-        return _text(", ".join(str(part) for part in value if part is not None))
+        return ", ".join(filter(None, map(_text, value))) or None
     return _text(value)
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value).strip() or None
+    """Text without space around it; None where it is missing, or a word for that."""
+    text = "" if value is None else str(value).strip()
+    return None if text in NO_VALUE else text
 
 
 def _values(table: "pa.Table", name: str, rows: Rows) -> tuple[Value, ...]:
     """Values of some rows: text, or several texts where the column holds lists."""
     texts = _listed(table, name, rows)
     if (table.schema.field(name).metadata or {}).get(RECBOLE_TYPE, b"") == b"token_seq":
-        return tuple(tuple(str(value or "").split()) or None for value in texts)
-    if _is_piped(texts):
-        return tuple(_parts(_text(value)) for value in texts)
-    return tuple(_unpacked(value) for value in texts)
+        return _sequences([_text(value) for value in texts])
+    if _is_parted(texts, "|"):
+        return tuple(_parts(_text(value), "|") for value in texts)
+    return tuple(map(_unpacked, texts))
 
 
-def _is_piped(texts: Sequence[object]) -> bool:
-    """Whether `|` separates short words here, rather than standing in prose now and then."""
-    piped = [value for value in texts if isinstance(value, str) and "|" in value]
-    parts = sum(value.count("|") + 1 for value in piped)
-    return len(piped) * 10 > len(texts) and sum(map(len, piped)) <= parts * MAX_PART_CHARACTERS
+def _sequences(texts: Sequence[str | None]) -> tuple[Value, ...]:
+    """Values of RecBole's `token_seq`: lists, or the plain text that stands in such columns too.
+
+    Python's lists may lack their brackets (`'A', 'B C'`). Others are parted by `|` or ", ", or by
+    spaces where their words are tags.
+    """
+    spelt = [None if text is None else _spelt(text, f"[{text}]") for text in texts]
+    rest = [text for text, parts in zip(texts, spelt, strict=True) if text and parts is None]
+    marks = [mark for mark in ("|", ", ") if _is_parted(rest, mark)]
+    mark = marks[0] if marks else " " if _are_tags(rest) else ""
+    return tuple(
+        _parts(text, mark) if parts is None else _cleaned(parts)
+        for text, parts in zip(texts, spelt, strict=True)
+    )
 
 
-def _parts(text: str | None) -> tuple[str, ...] | None:
-    """`A|B|C` as its parts."""
-    return tuple(part.strip() for part in text.split("|") if part.strip()) or None if text else None
+def _are_tags(texts: Sequence[str]) -> bool:
+    """Whether words are few, and a third of them values of their own, as a film may be a Comedy."""
+    words = [text.split() for text in texts]
+    alone = {parts[0] for parts in words if len(parts) == 1}
+    count = len({word for parts in words for word in parts})
+    return count <= MAX_TAGS and len(alone) * 3 >= count
+
+
+def _is_parted(texts: Sequence[object], mark: str) -> bool:
+    """Whether a mark separates short words here, rather than standing in prose now and then."""
+    parted = [value for value in texts if isinstance(value, str) and mark in value]
+    parts = sum(value.count(mark) + 1 for value in parted)
+    return len(parted) * 10 > len(texts) and sum(map(len, parted)) <= parts * MAX_PART_CHARACTERS
+
+
+def _parts(text: str | None, mark: str) -> Value:
+    """`A|B|C` as its parts; the text where nothing parts it."""
+    return text if text is None or not mark else _cleaned(text.split(mark))
 
 
 def _unpacked(value: object) -> Value:
@@ -194,11 +243,21 @@ def _unpacked(value: object) -> Value:
 
     A vector that is spelt out says as little as a column of vectors: None.
     """
-    parts = value if isinstance(value, list) else None
-    text = None if parts is not None else _text(value)
-    if text and len(text) <= MAX_LIST_CHARACTERS:
-        parts = [] if is_vector(text) else spelt_list(text)
-    if parts is None:
-        return text
-    texts = [str(part).strip() for part in parts if part is not None]
-    return tuple(filter(None, texts)) or None
+    if isinstance(value, list):
+        return _cleaned(value)
+    text = _text(value)
+    if text is not None and len(text) <= MAX_LIST_CHARACTERS and is_vector(text):
+        return None
+    parts = _spelt(text or "")
+    return text if parts is None else _cleaned(parts)
+
+
+def _spelt(*texts: str) -> list[str | None] | None:
+    """The parts of the list that the first of the texts spells which spells one."""
+    fit = (text for text in texts if len(text) <= MAX_LIST_CHARACTERS)
+    return next((parts for text in fit if (parts := spelt_list(text)) is not None), None)
+
+
+def _cleaned(parts: Sequence[object]) -> tuple[str, ...] | None:
+    """The parts of a list that are there, without space around them."""
+    return tuple(filter(None, map(_text, parts))) or None

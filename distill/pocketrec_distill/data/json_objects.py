@@ -1,14 +1,15 @@
 """JSON objects of a file one by one: one in each line, one array of all, or one object by id."""
 
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
+from pocketrec_distill.data.columns import VISITS, known_names, plain_name
+from pocketrec_distill.data.gzipped import opened
 from pocketrec_distill.data.listed_text import python_value
 from pocketrec_distill.errors import DataError
 
@@ -21,6 +22,10 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s*")
 # How an object begins that holds all others by their ids.
 _BY_ID = re.compile(r'\{\s*("(?:[^"\\]|\\.)*"\s*:\s*[{\[].*)?')
+# Names of users who are no mere visit: objects that have one belong to nobody else.
+_PEOPLE = frozenset(known_names("user")) - {*VISITS}
+# Objects of a file have the same few names.
+_CACHED_NAMES = 256
 
 
 class Decimal(str):
@@ -39,7 +44,8 @@ def objects(
 
     A file may also be one object by id: `{item: {...}, ...}` gives objects with their `id`,
     `{user: [item, ...], ...}` one for each event, with `user_id`, `item_id` and `position`, and
-    `{user: [{...}, ...], ...}` objects with their `user_id`.
+    `{user: [{...}, ...], ...}` objects with their `user_id`, if they have no name of a user of
+    their own. `{"data": [{...}, ...]}` gives the objects in it as they are.
 
     Blank lines are passed over. Numbers with a point are `Decimal`; halves of characters (lone
     surrogates) become a control character, which no id may hold and every text loses.
@@ -54,17 +60,8 @@ def objects(
             longer than 16 MiB or no text in `encoding`, or the gzip is damaged.
         LookupError: There is no such encoding.
     """
-    try:
-        with _opened(path) as raw, io.TextIOWrapper(raw, encoding, errors, newline="\n") as stream:
-            yield from _read(path.name, stream)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return cast("IO[bytes]", gzip.open(path))
-    return path.open("rb")
+    with opened(path) as raw, io.TextIOWrapper(raw, encoding, errors, newline="\n") as stream:
+        yield from _read(path.name, stream)
 
 
 def _read(name: str, stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -144,7 +141,7 @@ def _parts(name: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     start = after_space(0)
     keyed, number, counted = text[start] == "{", 1, 0
     closing, kind = ("}", "object") if keyed else ("]", "array")
-    place = after_space(start + 1)
+    first = place = after_space(start + 1)
     while text[place : place + 1] != closing:
         number, counted = number + text.count("\n", counted, place), place
         key, begin = "", place
@@ -155,16 +152,17 @@ def _parts(name: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 raise DataError(f"{name}, line {number}: no id before {text[place : place + 60]!r}")
             key, begin = found, after_space(colon + 1)
         value, end = decoded(begin)
+        comma = after_space(end)
+        alone = place == first and text[comma : comma + 1] == closing
         shown = text[place : max(end, begin + 60)]
         if not keyed:
             yield number, _checked(name, number, shown, value)
         elif isinstance(value, (dict, list)):
             # Mended once, however many events it holds.
             for member in _checked(name, number, shown, {key: value}).items():
-                yield from ((number, part) for part in _by_id(*member))
+                yield from ((number, part) for part in _by_id(*member, alone=alone))
         else:
             raise _no_object(name, number, shown)
-        comma = after_space(end)
         place = after_space(comma + 1) if text[comma : comma + 1] == "," else comma
         if place == comma and text[comma : comma + 1] != closing:
             number += text.count("\n", counted, comma)
@@ -175,16 +173,29 @@ def _parts(name: str, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise DataError(f"{name} goes on after the {kind} of its objects: {rest[:60]!r}")
 
 
-def _by_id(key: str, value: Mapping[str, Any] | list[Any]) -> Iterator[Mapping[str, Any]]:
-    """What one member of an object by id says: an item, or the events of a user, in order."""
+def _by_id(
+    key: str, value: Mapping[str, Any] | list[Any], *, alone: bool
+) -> Iterator[Mapping[str, Any]]:
+    """What one member of an object by id says: an item, or the events of a user, in order.
+
+    The only member of an object, if it is a list of objects, wraps these: its key is no user.
+    """
     if not isinstance(value, list):
         yield {"id": key, **value}
         return
+    wraps = alone and all(isinstance(event, dict) for event in value)
     for position, event in enumerate(value):
-        if isinstance(event, dict):
-            yield {"user_id": key, **event}
-        else:
+        if not isinstance(event, dict):
             yield {"user_id": key, "item_id": event, "position": position}
+        elif wraps or any(map(_is_of_a_person, event)):
+            yield event
+        else:
+            yield {"user_id": key, **event}
+
+
+@lru_cache(_CACHED_NAMES)
+def _is_of_a_person(name: str) -> bool:
+    return plain_name(name) in _PEOPLE
 
 
 def _checked(name: str, number: int, text: str, value: object) -> Mapping[str, Any]:

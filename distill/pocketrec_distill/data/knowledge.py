@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pocketrec_distill.checks import not_negative, positive
 from pocketrec_distill.data.columns import listed
 from pocketrec_distill.data.tables import read_table
 from pocketrec_distill.errors import ConfigError, DataError
@@ -49,11 +50,8 @@ class KnowledgeSettings:
     def __post_init__(self) -> None:
         if self.kg not in ("", "auto") and not self.link:
             raise ConfigError(f"[knowledge] kg is {self.kg!r} without link; give the .link too")
-        if self.width < 0 or self.facts < 0 or self.least_items < 1:
-            raise ConfigError(
-                f"[knowledge] width {self.width} and facts {self.facts} cannot be below 0, nor "
-                f"least_items {self.least_items} below 1"
-            )
+        not_negative("knowledge", self, "width", "facts")
+        positive("knowledge", self, "least_items")
         if not 0 < self.most_share <= 1:
             raise ConfigError(f"[knowledge] most_share is {self.most_share}; give above 0, up to 1")
 

@@ -1,6 +1,7 @@
 """Parquet: one file, or a folder of parts as Spark, Dask and polars write a table."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ ENDINGS = (".parquet", ".pq")
 
 # `part-00000-UUID.snappy.parquet` (Spark), `part.0.parquet` (Dask), `00000000.parquet` (polars).
 _PART = re.compile(r"(part[-_.].*|\d+)\.(parquet|pq)", re.IGNORECASE)
+# `train-00000-of-00002.parquet`, as Hugging Face's datasets are kept.
+_ONE_OF = re.compile(r"(.+)-\d+-of-(\d+)\.(parquet|pq)", re.IGNORECASE)
 # A folder of the parts with one value of a column, as Hive names it: `day=2026-01-31`.
 _OF_A_VALUE = re.compile(r"[^=]+=.*")
 
@@ -27,7 +30,16 @@ def is_folder_of_parts(path: Path) -> bool:
         return False
     shown = [inner for inner in path.iterdir() if not inner.name.startswith(("_", "."))]
     named = path.suffix.lower() in ENDINGS
+    if not named and _are_one_table([inner.name for inner in shown]):
+        return True
     return bool(shown) and all(_is_part(inner, named) for inner in shown)
+
+
+def _are_one_table(names: Sequence[str]) -> bool:
+    """Whether files are called the first of so many, the second and so on, none missing."""
+    found = [_ONE_OF.fullmatch(name) for name in names]
+    tables = {part.groups() for part in found if part}
+    return all(found) and len(tables) == 1 and len(names) == int(next(iter(tables))[1])
 
 
 def _is_part(path: Path, any_name: bool) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from pocketrec_distill.checks import positive
 from pocketrec_distill.errors import ConfigError
 
 _OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "startswith", "contains")
@@ -90,9 +91,7 @@ class DataSettings:
     drop: tuple[DropRule, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("user_core", "item_core"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"[data] {name} is {getattr(self, name)}; it must be at least 1")
+        positive("data", self, "user_core", "item_core")
         if not (is_finite(self.min_rating) and self.min_rating >= 0):
             raise ConfigError(
                 f"[data] min_rating is {self.min_rating}; give 0 to keep all, or more"

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-# Words for a missing value.
-MISSING = frozenset(
-    ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "#N/A", "None")
-)
+# What databases and data frames write for a missing value. Of ids more is missing: a film may be
+# called "None".
+NO_VALUE = frozenset(("", "NULL", "null", "\\N", "NaN", "nan", "N/A", "n/a", "<NA>", "#N/A"))
+NO_ID = NO_VALUE | {"NA", "None"}
 _WHOLE_FLOAT = re.compile(r"-?\d+\.0")
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 # Above it, not every whole number has a float64 of its own.
@@ -112,11 +112,16 @@ def _text(column: Any) -> Any:
     return column.cast(pa.large_string())
 
 
-def encode_ids(table: "pa.Table", name: str) -> Codes:
+def encode_ids(table: "pa.Table", name: str, missing: frozenset[str] = NO_ID) -> Codes:
     """Codes of an id column of any flat type; null, NaN, infinite and empty text are missing.
 
     So are the words that databases and data frames write for a missing value. Whole numbers that a
     data frame wrote as floats are whole: where all texts are such as "17850.0", that is "17850".
+
+    Args:
+        table: Table.
+        name: Column.
+        missing: Texts that stand for nothing.
 
     Raises:
         DataError: Its type has no text, such as lists and structures, or is no UTF-8.
@@ -124,7 +129,7 @@ def encode_ids(table: "pa.Table", name: str) -> Codes:
     encoded = as_text(table, name).dictionary_encode().combine_chunks()
     values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     ids = encoded.dictionary.to_pylist()
-    kept = [code for code, text in enumerate(ids) if text not in MISSING]
+    kept = [code for code, text in enumerate(ids) if text not in missing]
     known = [ids[code] for code in kept]
     if all(_WHOLE_FLOAT.fullmatch(text) for text in known):
         known = [text[:-2] for text in known]

@@ -11,16 +11,15 @@ from pocketrec_distill.data import DataSettings, Queries, clean, split_by
 from pocketrec_distill.data.inputs import read_inputs, why_timeless
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.metrics import summarise
-from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.pipeline.dataset import QuerySet
-from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_runtime import Engine
 
 SPLITS = ("leave-one-out", "temporal")
 
 
 def evaluate_bundle(
-    bundle: Path, interactions: Path, split: str | None, settings: DataSettings
+    engine: Engine, interactions: Path, split: str | None, settings: DataSettings
 ) -> dict[str, Any]:
     """Full-ranking metrics of a bundle on the test events of a split.
 
@@ -30,17 +29,15 @@ def evaluate_bundle(
     where nothing speaks for it.
 
     Args:
-        bundle: The bundle.
+        engine: The opened bundle.
         interactions: Table of interactions.
         split: "leave-one-out" or "temporal"; None for that of the bundle's report, and
             leave-one-out where it has none.
         settings: How the table is read.
 
     Raises:
-        BundleError: The bundle is refused.
         DataError: The table cannot be read, or has no event to evaluate.
     """
-    engine = Engine.open(bundle)
     reported = engine.manifest.metrics
     split = split or reported_split(reported) or SPLITS[0]
     found = held_out_events(engine, interactions, split, settings)
@@ -111,7 +108,7 @@ def held_out_events(
         DataError: The table cannot be read, has no event that the bundle knows, or no times for a
             temporal split.
     """
-    inputs = read_inputs(interactions, None, settings)
+    inputs = read_inputs(interactions, None, settings, frozenset(engine.catalogue.ids))
     cleaned, account = clean(inputs.interactions, inputs.settings)
     if split == "temporal" and (why := why_timeless(inputs, cleaned, account)):
         raise DataError(f"a temporal split needs times, but {why}")

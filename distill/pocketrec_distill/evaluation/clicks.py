@@ -18,7 +18,7 @@ from pocketrec_runtime.text_scoring import average_item, history_vectors
 
 
 def evaluate_clicks(
-    bundle: Path, impressions: Path, items: Path | None, part: str, config: DistillConfig
+    engine: Engine, impressions: Path, items: Path | None, part: str, config: DistillConfig
 ) -> dict[str, Any]:
     """Click metrics of a bundle on impressions.
 
@@ -28,10 +28,8 @@ def evaluate_clicks(
     made with the configuration's template, or with that which the bundle says it learned from.
 
     Raises:
-        BundleError: The bundle is refused.
         DataError: The files cannot be read, there is no such part, or nothing can be measured.
     """
-    engine = Engine.open(bundle)
     data = read_clicks(impressions, items, config.data)
     if part not in data.parts:
         raise DataError(f"no part {part!r} in {impressions}; there: {', '.join(data.parts)}")

@@ -2,24 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.evaluation.bootstrap import Interval, mean_interval, ratio
+from pocketrec_distill.evaluation.bootstrap import mean_interval, ratio
 from pocketrec_distill.evaluation.metrics import (
     RankingMetrics,
     ranks_of_targets,
     recall_at,
     summarise,
 )
+from pocketrec_distill.evaluation.queries import ColdItems
 from pocketrec_distill.models.base import Floats, History, Scorer
 from pocketrec_distill.models.tfidf import TfIdf
 from pocketrec_runtime import Engine
-
-if TYPE_CHECKING:
-    from pocketrec_distill.pipeline.dataset import ColdItems
 
 BATCH = 256
 _NOTHING: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -73,7 +71,7 @@ class ColdRanks:
     among_all: NDArray[np.int64]
 
 
-def evaluate_cold(scorer: ColdScorer, cold: "ColdItems") -> ColdRanks:
+def evaluate_cold(scorer: ColdScorer, cold: ColdItems) -> ColdRanks:
     """Full ranking of every cold query; ties and NaN count against the model."""
     ranks = np.empty((2, len(cold.queries)), dtype=np.int64)
     for start in range(0, len(cold.queries), BATCH):
@@ -115,7 +113,7 @@ def _without_coverage(summary: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in summary.items() if key != "coverage@10"}
 
 
-def cold_report(engine: Engine, texts: Sequence[str], cold: "ColdItems") -> dict[str, Any]:
+def cold_report(engine: Engine, texts: Sequence[str], cold: ColdItems) -> dict[str, Any]:
     """Recall@10 of a bundle and of tf-idf on cold items, with 95% intervals over queries.
 
     Args:
@@ -146,12 +144,8 @@ def cold_report(engine: Engine, texts: Sequence[str], cold: "ColdItems") -> dict
 
 def _recalls(ranks: ColdRanks) -> dict[str, object]:
     kinds = {"recall@10_among_cold": ranks.among_cold, "recall@10_among_all": ranks.among_all}
-    return {name: _plain(mean_interval(recall_at(found))) for name, found in kinds.items()}
+    return {name: mean_interval(recall_at(found)).as_dict() for name, found in kinds.items()}
 
 
 def _over(ranks: NDArray[np.int64], floor: NDArray[np.int64]) -> dict[str, object]:
-    return _plain(ratio(recall_at(ranks), recall_at(floor)))
-
-
-def _plain(interval: Interval) -> dict[str, object]:
-    return interval.as_dict()
+    return ratio(recall_at(ranks), recall_at(floor)).as_dict()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_distill.checks import not_negative, one_of, positive
 from pocketrec_distill.errors import ConfigError, DataError
 from pocketrec_distill.evaluation.bootstrap import Interval, paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics
@@ -50,19 +51,12 @@ class GateSettings:
     min_users: int = 30
 
     def __post_init__(self) -> None:
-        if not 0 <= self.retention < math.inf:
-            raise ConfigError(f"[gate] retention is {self.retention}; give 0 or more, such as 0.9")
+        not_negative("gate", self, "retention")
         if not -1 < self.margin < 1:
             raise ConfigError(f"[gate] margin is {self.margin}; give a difference in NDCG@10")
-        if self.min_users < 1:
-            raise ConfigError(f"[gate] min_users is {self.min_users}; it must be at least 1")
-        for name in RIVALS:
-            if getattr(self, name) not in LEVELS:
-                raise ConfigError(
-                    f"[gate] {name} is {getattr(self, name)!r}; choose fail, warn or off"
-                )
-        if self.undecided not in ("warn", "fail"):
-            raise ConfigError(f"[gate] undecided is {self.undecided!r}; choose warn or fail")
+        positive("gate", self, "min_users")
+        one_of("gate", self, LEVELS, *RIVALS)
+        one_of("gate", self, ("warn", "fail"), "undecided")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Running the protocol: any scorer over any set of queries."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +13,24 @@ from pocketrec_distill.evaluation.metrics import (
     ndcg_at,
     ranks_of_targets,
 )
-from pocketrec_distill.models.base import History, Scorer
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.models.base import Floats, History, Scorer
 from pocketrec_distill.progress import progress
+from pocketrec_runtime import Engine
 
 BATCH = 256
 
 
-class Queries(Protocol):
-    """Held-out events: what was seen before each, and what came next."""
+class EngineScorer:
+    """The bundle through the runtime, as a device runs it: what `shipped` figures measure."""
 
-    @property
-    def histories(self) -> Sequence[History]:
-        """Item indices, oldest first, of each query."""
-        ...
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
-    @property
-    def targets(self) -> NDArray[np.int64]:
-        """Item that came next, (queries,)."""
-        ...
+    def scores(self, histories: Sequence[History]) -> Floats:
+        """Scores float32 (histories, items)."""
+        read = self.engine.prefill_many([history.tolist() for history in histories])
+        return self.engine.scan.scores_batch([vector for _, vector in read])
 
 
 def top_unseen(scores: NDArray[np.floating], history: History, k: int) -> NDArray[np.int64]:
@@ -43,7 +42,7 @@ def top_unseen(scores: NDArray[np.floating], history: History, k: int) -> NDArra
     return best[ranked[best] > -np.inf]
 
 
-def evaluate(scorer: Scorer, queries: Queries) -> RankingMetrics:
+def evaluate(scorer: Scorer, queries: QuerySet) -> RankingMetrics:
     """Rank of each query's target in the full catalogue, and coverage of the top-10 lists.
 
     Raises:
@@ -52,7 +51,7 @@ def evaluate(scorer: Scorer, queries: Queries) -> RankingMetrics:
     return evaluate_all({"it": scorer}, queries)["it"]
 
 
-def evaluate_all(scorers: Mapping[str, Scorer], queries: Queries) -> dict[str, RankingMetrics]:
+def evaluate_all(scorers: Mapping[str, Scorer], queries: QuerySet) -> dict[str, RankingMetrics]:
     """`evaluate` of several scorers, batch by batch: all see one batch before the next comes.
 
     A scorer that others are made of can so remember its last answer; see `Remembering`.
@@ -79,7 +78,7 @@ def evaluate_all(scorers: Mapping[str, Scorer], queries: Queries) -> dict[str, R
     }
 
 
-def ndcg_of(scorer: Scorer, queries: Queries) -> NDArray[np.float64]:
+def ndcg_of(scorer: Scorer, queries: QuerySet) -> NDArray[np.float64]:
     """NDCG@10 of each query, float64 (queries,): `evaluate` without the lists that it covers.
 
     Raises:
@@ -94,7 +93,7 @@ def ndcg_of(scorer: Scorer, queries: Queries) -> NDArray[np.float64]:
     return ndcg_at(np.concatenate(parts))
 
 
-def _asked(queries: Queries) -> int:
+def _asked(queries: QuerySet) -> int:
     """How many queries there are; a metric over none means nothing."""
     if len(queries.targets) == 0:
         raise DataError("no held-out event to evaluate; every user needs an unseen next item")

@@ -1,7 +1,7 @@
 """Parameter-efficient fine-tuning of a frozen decoder: LoRA, AdaLoRA, IA3 and prefix tuning.
 
-All of them through peft, and all of them over `inputs_embeds`, since a user tower reads item
-vectors and not text.
+All of them through peft. `Adapted` reads `inputs_embeds`, since a user tower reads item vectors and
+not text; `with_updates` leaves a causal LM one that reads text.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pocketrec_distill.checks import at_least
 from pocketrec_distill.errors import ConfigError
 
 ADAPTERS = ("lora", "adalora", "ia3", "prefix")
@@ -40,9 +41,8 @@ class AdapterShape:
 
     def __post_init__(self) -> None:
         if self.kind not in ADAPTERS:
-            raise ConfigError(f"adapter is {self.kind!r}; choose {', '.join(ADAPTERS)}")
-        if self.rank < 1 or self.steps < 1:
-            raise ConfigError(f"rank {self.rank} and steps {self.steps} must be above 0")
+            raise ConfigError(f"adapter is {self.kind!r}; choose one of {', '.join(ADAPTERS)}")
+        at_least("", self, 1, "rank", "steps")
         if self.kind == "prefix" and self.checkpointing:
             raise ConfigError(
                 "a prefix is handed over as keys and values, which checkpointing drops; choose "
@@ -131,13 +131,40 @@ class Adapted:
         return odd
 
 
+def with_updates(lm: Any, rank: int, *, checkpointing: bool) -> Any:
+    """A causal LM, frozen, with fresh LoRA updates on its linear layers; they change nothing yet.
+
+    Args:
+        lm: The LM; it is changed.
+        rank: Of each update.
+        checkpointing: Compute activations again in the backward pass, to save memory.
+    """
+    from peft import get_peft_model
+
+    model = get_peft_model(lm.requires_grad_(False), _lora(rank, "CAUSAL_LM"))
+    if checkpointing:
+        model.enable_input_require_grads()
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
+
+
+def _lora(rank: int, task_type: str | None = None) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type=task_type,
+    )
+
+
 def _config(shape: AdapterShape) -> Any:
     import peft
 
     if shape.kind == "lora":
-        return peft.LoraConfig(
-            r=shape.rank, lora_alpha=2 * shape.rank, lora_dropout=0.0, target_modules="all-linear"
-        )
+        return _lora(shape.rank)
     if shape.kind == "adalora":
         start = round(_START_RANK * shape.rank + 0.5)
         return peft.AdaLoraConfig(

@@ -11,6 +11,7 @@ from torch import nn
 from pocketrec_distill.errors import SourceError
 from pocketrec_distill.placement import CPU
 
+PRECISIONS = ("auto", "fp32", "bf16")
 DEFAULT_MODEL = "smollm2-135m"
 
 # Files that decide what a model computes; everything else in a folder is documentation.

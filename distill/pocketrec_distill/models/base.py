@@ -207,6 +207,13 @@ class SequenceScorer:
         return self.position_scores([history[-self.window :] for history in histories], 1)
 
     @torch.inference_mode()
+    def user_vectors(self, histories: Sequence[History]) -> Floats:
+        """User vectors float32 (histories, width) of the newest `window` events of each."""
+        newest = [history[-self.window :] for history in histories]
+        users: Floats = self._user_vectors(newest, 1, self._table()).cpu().numpy()
+        return users
+
+    @torch.inference_mode()
     def recommend(self, history: History, k: int) -> NDArray[np.int64]:
         """The k best unseen items for one user, with item vectors kept from the call before."""
         if self._kept_table is None:

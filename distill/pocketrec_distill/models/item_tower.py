@@ -7,6 +7,8 @@ from pocketrec_distill.models.llama import LlamaBlock, RMSNorm, TowerShape, rota
 
 PADDING_TOKEN = 0
 
+_DROPOUT = 0.1
+
 
 class ItemTower(nn.Module):
     """Token embeddings, one two-way Llama block, mean and maximum pooling, a linear head.
@@ -15,20 +17,17 @@ class ItemTower(nn.Module):
         vocabulary: Number of SentencePiece tokens; token 0 is padding.
         shape: Sizes of the encoder.
         width: Length of an item vector.
-        dropout: Dropout while training.
     """
 
-    def __init__(
-        self, vocabulary: int, shape: TowerShape, width: int, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, vocabulary: int, shape: TowerShape, width: int) -> None:
         super().__init__()
         self.shape = shape
         self.tokens = nn.Embedding(vocabulary, shape.width)
         nn.init.normal_(self.tokens.weight, std=0.5)
-        self.blocks = nn.ModuleList(LlamaBlock(shape, dropout) for _ in range(shape.blocks))
+        self.blocks = nn.ModuleList(LlamaBlock(shape, _DROPOUT) for _ in range(shape.blocks))
         self.norm = RMSNorm(shape.width)
         self.head = nn.Linear(2 * shape.width, width)
-        self.drop = nn.Dropout(dropout)
+        self.drop = nn.Dropout(_DROPOUT)
 
     def forward(self, token_ids: Tensor) -> Tensor:
         """Item vectors (batch, width) of token ids int64 (batch, tokens)."""

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the field's own name)
 from torch import Tensor, nn
 
+from pocketrec_distill.checks import at_least
 from pocketrec_distill.errors import ConfigError
 
 KeyValue = tuple[Tensor, Tensor]
@@ -40,9 +41,7 @@ class TowerShape:
     hidden: int = 128
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ConfigError(f"{name} is {value}; a user tower needs at least 1")
+        at_least("", self, 1, *vars(self))
         if self.width % self.heads or self.head_dim % 2:
             raise ConfigError(
                 f"width {self.width} over {self.heads} heads is no even head size; "

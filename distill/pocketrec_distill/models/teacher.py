@@ -1,4 +1,4 @@
-"""The teacher: a pretrained LLM with LoRA as user tower over item vectors (HLLM, E4SRec)."""
+"""The teacher: a pretrained LLM with an adapter as user tower over item vectors (HLLM, E4SRec)."""
 
 import math
 from collections.abc import Mapping
@@ -19,29 +19,18 @@ from pocketrec_distill.models.student import ItemVectors
 
 
 @dataclass(frozen=True)
-class LoraShape:
-    """How the LLM is adapted.
+class TeacherShape:
+    """Which part of the LLM a teacher keeps, and how it is adapted.
 
     Attributes:
-        rank: Rank of each low-rank update.
+        adapter: What is trained inside the LLM.
         blocks: Decoder blocks kept, first to last, at most; 0 keeps all.
-        learning_rate_ratio: Step of the adapters over that of the rest.
-        kind: "lora", "adalora", "ia3" or "prefix"; see `AdapterShape`.
-        steps: Training steps, over which AdaLoRA moves its ranks.
-        checkpointing: Compute activations again in the backward pass, to save memory.
+        adapter_rate: Step of the adapter over that of the rest.
     """
 
-    rank: int = 16
+    adapter: AdapterShape
     blocks: int = 0
-    learning_rate_ratio: float = 0.5
-    kind: str = "lora"
-    steps: int = 1_000
-    checkpointing: bool = False
-
-    @property
-    def adapter(self) -> AdapterShape:
-        """What is trained inside the LLM."""
-        return AdapterShape(self.kind, self.rank, self.steps, self.checkpointing)
+    adapter_rate: float = 0.5
 
 
 class Teacher(SequenceModel):
@@ -57,15 +46,15 @@ class Teacher(SequenceModel):
         items: int,
         width: int,
         states: NDArray[np.float32],
-        lora: LoraShape,
+        shape: TeacherShape,
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.items = ItemVectors(items, width, states)
-        self.adapted = _adapted(llm, lora)
+        self.adapted = _adapted(llm, shape)
         self.llm = self.adapted.model
         self.dtype = llm.backbone.dtype
-        self.learning_rate_ratio = lora.learning_rate_ratio
+        self.adapter_rate = shape.adapter_rate
         self.enter = nn.Linear(width, llm.width, bias=False)
         self.leave = nn.Linear(llm.width, width, bias=False)
         self.skip_gain = nn.Parameter(torch.tensor(0.3))
@@ -97,14 +86,14 @@ class Teacher(SequenceModel):
         adapters = [p for p in self.llm.parameters() if p.requires_grad]
         known = {id(p) for p in adapters}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in known]
-        rates = (learning_rate * self.learning_rate_ratio, learning_rate)
+        rates = (learning_rate * self.adapter_rate, learning_rate)
         return [
             {"params": group, "lr": rate, "weight_decay": weight_decay}
             for group, rate in zip((adapters, rest), rates, strict=True)
         ]
 
     def save(self, folder: Path) -> None:
-        """Write the LoRA updates in peft's layout to `folder/adapter`, the rest beside them.
+        """Write the adapter in peft's layout to `folder/adapter`, the rest beside them.
 
         The frozen LLM is not written; its fingerprint names it.
         """
@@ -146,10 +135,10 @@ class Teacher(SequenceModel):
         return {name: state[name].contiguous() for name in state if not name.startswith("llm.")}
 
 
-def _adapted(llm: BaseLlm, lora: LoraShape) -> Adapted:
+def _adapted(llm: BaseLlm, shape: TeacherShape) -> Adapted:
     """The LLM's first blocks, frozen, with a trainable adapter."""
     blocks = decoder_blocks(llm.backbone)
-    if 0 < lora.blocks < len(blocks):
-        del blocks[lora.blocks :]
-        llm.backbone.config.num_hidden_layers = lora.blocks
-    return Adapted(llm.backbone, lora.adapter)
+    if 0 < shape.blocks < len(blocks):
+        del blocks[shape.blocks :]
+        llm.backbone.config.num_hidden_layers = shape.blocks
+    return Adapted(llm.backbone, shape.adapter)

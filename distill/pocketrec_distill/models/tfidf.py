@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.models.base import Floats, History
-from pocketrec_distill.models.floors import MAX_DENSE_ITEMS, ItemItem
 
 _WORD = re.compile(r"\w+")
 
@@ -96,24 +95,3 @@ class TfIdf:
         products: Floats = (centroids @ self.matrix.T).toarray()
         scores: Floats = (products / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
         return scores
-
-
-def text_item_item(
-    texts: Sequence[str], counts: NDArray[np.int64], power: float = 3.0, decay: float = 1.0
-) -> ItemItem:
-    """Items whose text is like that of the history's items: a floor, and a part of a blend.
-
-    Scores = sum over the history of the cosine of tf-idf vectors to a power, which keeps what is
-    nearly the same item and quiets what shares a common word.
-
-    Args:
-        texts: Text of every item.
-        counts: Training events of each item, int64 (items,): of a large catalogue the
-            `MAX_DENSE_ITEMS` most consumed items are compared.
-        power: Exponent of the cosine.
-        decay: Weight of an event over that of the one after it.
-    """
-    dense = np.sort(np.argsort(-counts, kind="stable")[:MAX_DENSE_ITEMS])
-    weights = text_cosines([texts[item] for item in dense.tolist()])
-    np.fill_diagonal(weights, 0)
-    return ItemItem(np.clip(weights, 0, 1) ** np.float32(power), dense, len(texts), decay)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 
 # Of all that a user chose in validation's time so many are asked for: who did a lot is one voice.
 MAX_ASKED = 10

@@ -6,11 +6,9 @@ to a list of ten. The metric also says whether sequence models take items that t
 for their neighbours by text: some texts tell what an item is, others hardly more than a name.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -258,17 +256,15 @@ def blend_key(models: "RunModels") -> dict[str, Any]:
 def chosen(models: "RunModels") -> BlendChoice:
     """The choice of the parts that a run's settings name: a stage."""
 
-    def make(folder: Path) -> None:
+    def make() -> dict[str, Any]:
         asked = models.asked.of_the_blend
         parts = heard(models, blend_parts(models, as_they_are))
         asking = progress(parts.items(), label="blend", unit="part")
         scores = {name: scored(part, asked.histories) for name, part in asking}
-        choice = choose_blend(scores, models.data.nearest, asked.histories, asked.targets)
-        (folder / "choice.json").write_text(json.dumps(asdict(choice)) + "\n", encoding="utf-8")
+        return asdict(choose_blend(scores, models.data.nearest, asked.histories, asked.targets))
 
     key = models.control_key("llm", "teacher", **blend_key(models))
-    folder = models.run.stage("blend", key, make)
-    found = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
+    found = models.run.value("blend", key, "choice.json", make)
     return BlendChoice(tuple(found["weights"]), found["nearest"])
 
 

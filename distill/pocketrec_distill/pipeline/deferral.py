@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.deferral import Beliefs, Examples, deferral_curve, fit_policy
 from pocketrec_distill.evaluation.metrics import CUTOFF, RankingMetrics
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models.base import History
-from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_runtime import DeferralPolicy, Engine
 from pocketrec_runtime.deferral import request_features
 

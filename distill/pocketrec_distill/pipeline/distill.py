@@ -15,14 +15,13 @@ from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.cold import by_item, cold_report
 from pocketrec_distill.evaluation.gate import Gate
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
-from pocketrec_distill.evaluation.ranking import evaluate_all
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate_all
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.floors import Popularity, co_occurrence
 from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.deferral import deferral_report, fitted_policy
 from pocketrec_distill.pipeline.gate import closing_gate, gated_path
 from pocketrec_distill.pipeline.measure import (
-    EngineScorer,
     append_and_rank_ms,
     comparisons,
     retention,
@@ -37,7 +36,7 @@ from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.ship import Shipping
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pipeline.teachers import teacher_figures
-from pocketrec_distill.placement import described
+from pocketrec_distill.placement import described, set_threads
 from pocketrec_distill.report.schema import REPORT_SCHEMA
 from pocketrec_distill.training.parallel import data_parallel, started
 from pocketrec_distill.version import VERSION
@@ -58,7 +57,6 @@ def distill(
     *,
     config: DistillConfig,
     run_dir: Path | None = None,
-    seed: int | None = None,
     teacher_out: Path | None = None,
     say: Callable[[str], None] = say_on_stderr,
 ) -> dict[str, Any]:
@@ -72,7 +70,6 @@ def distill(
         out: Where the bundle goes: a folder, or a file name that ends in .zip.
         config: Every setting.
         run_dir: Where stages keep their results, so that a stopped run resumes; None keeps none.
-        seed: Goes over the configuration's.
         teacher_out: Where the blend goes as a folder for `pocketrec serve`; None writes none.
         say: Called with one line per finished stage.
 
@@ -90,8 +87,7 @@ def distill(
     """
     if run_dir is None and (processes := started()) > 1:
         raise ConfigError(f"{processes} processes need one run directory; give --run-dir")
-    config = _seeded(config, seed)
-    torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
+    set_threads(config.run.threads)
     with data_parallel() as group, run_root(run_dir) as root:
         tell = say if group.leads else _silent
         data = prepare(interactions, items, config, tell)
@@ -137,10 +133,6 @@ def _cold(data: Dataset, contents: BundleContents) -> dict[str, Any]:
     if data.cold is None:
         return {}
     return {"cold": cold_report(Engine(assemble(contents)), data.texts, data.cold)}
-
-
-def _seeded(config: DistillConfig, seed: int | None) -> DistillConfig:
-    return config if seed is None else replace(config, run=replace(config.run, seed=seed))
 
 
 def _export_teacher(models: RunModels, out: Path | None, say: Callable[[str], None]) -> None:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.evaluation.ranking import evaluate
-from pocketrec_distill.pipeline.measure import EngineScorer
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_distill.pipeline.run_root import say_on_stderr
 from pocketrec_distill.pipeline.update import UPDATE_SCHEMA, Measures, tests_of
 from pocketrec_distill.update.data import UpdateTables, arrange, read_tables

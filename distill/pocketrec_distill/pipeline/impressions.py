@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.clicks.calibrate import best_calibration
@@ -24,10 +23,12 @@ from pocketrec_distill.data.items import ItemTable
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.evaluation.clicks import score_impressions
 from pocketrec_distill.evaluation.pointwise import summarise_clicks
+from pocketrec_distill.export.columns import shown_columns
 from pocketrec_distill.llm.text import TextTemplate
-from pocketrec_distill.pipeline.prepare import shown_columns
+from pocketrec_distill.pipeline.golden import golden_histories
 from pocketrec_distill.pipeline.run_root import run_root, say_on_stderr
 from pocketrec_distill.pipeline.stages import RunDirectory, digest_of
+from pocketrec_distill.placement import set_threads
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import (
     BundleContents,
@@ -43,7 +44,6 @@ from pocketrec_runtime import (
 from pocketrec_runtime.bundle import assemble
 
 CLICK_REPORT_SCHEMA = "pocketrec.click_report/1"
-_GOLDEN_QUERIES, _GOLDEN_EVENTS = 5, 8
 
 Floats = NDArray[np.float32]
 
@@ -87,7 +87,6 @@ def distill_clicks(
     *,
     config: DistillConfig,
     run_dir: Path | None = None,
-    seed: int | None = None,
     say: Callable[[str], None] = say_on_stderr,
 ) -> dict[str, Any]:
     """Learn clicks from impressions and item texts, and write a bundle that scores new texts.
@@ -102,7 +101,6 @@ def distill_clicks(
         out: Where the bundle goes.
         config: `[clicks]`, `[data]`, `[text]` and `[run]` count.
         run_dir: Where stages keep their results; None keeps none.
-        seed: Goes over the configuration's.
         say: Called with one line per finished stage.
 
     Returns:
@@ -117,7 +115,7 @@ def distill_clicks(
     if config.run.refit:
         raise ConfigError("[run] refit goes with --interactions, not with clicks; leave it out")
     data = read_clicks(impressions, items, config.data)
-    return distill_click_data(data, out, config=config, run_dir=run_dir, seed=seed, say=say)
+    return distill_click_data(data, out, config=config, run_dir=run_dir, say=say)
 
 
 def distill_click_data(
@@ -126,13 +124,10 @@ def distill_click_data(
     *,
     config: DistillConfig,
     run_dir: Path | None = None,
-    seed: int | None = None,
     say: Callable[[str], None] = say_on_stderr,
 ) -> dict[str, Any]:
     """`distill_clicks` of data that is read already, or split in another way."""
-    if seed is not None:
-        config = replace(config, run=replace(config.run, seed=seed))
-    torch.set_num_threads(config.run.threads or torch.get_num_threads())
+    set_threads(config.run.threads)
     train = learned_from(data.parts["train"], config.clicks.max_candidates)
     notes = (*data.notes, *on_texts(data.items, train))
     for note in notes:
@@ -290,10 +285,7 @@ def _contents(prepared: Prepared, fitted: Fitted, config: DistillConfig) -> Bund
             "seed": config.run.seed,
         },
     )
-    rng = np.random.default_rng(config.run.seed)
-    length = min(_GOLDEN_EVENTS, config.clicks.window)
-    draws = rng.integers(0, items, (_GOLDEN_QUERIES, length))
-    histories = [[prepared.items.item_ids[item] for item in draw] for draw in draws]
+    histories = golden_histories(prepared.items.item_ids, config.clicks.window, config.run.seed)
     return record_golden(contents, histories)
 
 

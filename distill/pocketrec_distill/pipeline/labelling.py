@@ -1,6 +1,5 @@
 """The labels of a run: what its teachers say at the positions that the student learns from."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pocketrec_distill.models.base import PositionScorer, Unseen
+from pocketrec_distill.pipeline.stages import read_json, write_json
 from pocketrec_distill.training import label, open_labels
 from pocketrec_distill.training.labels import BATCH
 from pocketrec_distill.training.objective import Labels
@@ -40,7 +40,7 @@ def labelled(models: "RunModels") -> Labelled:
     def make(folder: Path) -> None:
         teacher = Unseen(models.refined)
         temperature = wanted or _temperature(teacher, models)
-        (folder / "temperature.json").write_text(f"{json.dumps(temperature)}\n", "utf-8")
+        write_json(folder / "temperature.json", temperature)
         label(
             Tempered(teacher, temperature),
             models.distillation_corpus.sequences,
@@ -59,8 +59,7 @@ def labelled(models: "RunModels") -> Labelled:
         "temperature": wanted or f"best items hold {SHOWN_SHARE}",
     }
     folder = models.run.stage("labels", key, make)
-    temperature = json.loads((folder / "temperature.json").read_text("utf-8"))
-    return Labelled(open_labels(folder), float(temperature))
+    return Labelled(open_labels(folder), float(read_json(folder / "temperature.json")))
 
 
 def _temperature(teacher: PositionScorer, models: "RunModels") -> float:

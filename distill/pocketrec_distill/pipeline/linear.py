@@ -5,11 +5,9 @@ has the first.
 """
 
 import functools
-import json
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -282,11 +280,7 @@ def linear_models(models: "RunModels") -> Linear:
     def ndcg(scorer: Scorer) -> float:
         return float(ndcg_of(scorer, models.asked.all_that_came).mean())
 
-    def make(folder: Path) -> None:
-        chosen = tried.choose(ndcg)
-        (folder / "chosen.json").write_text(json.dumps(chosen) + "\n", encoding="utf-8")
-
-    folder = models.run.stage("linear", models.stage_key(**linear_key(models.data)), make)
-    chosen = json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
+    key = models.stage_key(**linear_key(models.data))
+    chosen = models.run.value("linear", key, "chosen.json", lambda: tried.choose(ndcg))
     plain, best = (LinearChoice(**chosen[name]) for name in ("ease", "linear"))
     return Linear(tried.model(plain), tried.model(best), best)

@@ -8,23 +8,12 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics
-from pocketrec_distill.models.base import Floats, History, SequenceScorer
+from pocketrec_distill.evaluation.ranking import EngineScorer
+from pocketrec_distill.models.base import History, SequenceScorer
 from pocketrec_runtime import Engine
 
 # The shipped bundle is compared with these, user by user.
 RIVALS = ("teacher", "blend", "control", "sasrec", "ease", "itemitem", "popularity")
-
-
-class EngineScorer:
-    """The bundle through the runtime, as a device runs it: what `shipped` figures measure."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def scores(self, histories: Sequence[History]) -> Floats:
-        """Scores float32 (histories, items)."""
-        read = self.engine.prefill_many([history.tolist() for history in histories])
-        return self.engine.scan.scores_batch([vector for _, vector in read])
 
 
 def times_ms(call: Callable[[], object], calls: int, warm: int) -> NDArray[np.float64]:

@@ -1,7 +1,6 @@
 """The models of a run: each a stage, made or loaded when it is first asked for."""
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm import BaseLlm, pooled_states
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import (
     PositionScorer,
@@ -27,7 +27,7 @@ from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.read_once import ReadOnce
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.pipeline.asked import asked_of
 from pocketrec_distill.pipeline.blending import (
     BlendChoice,
@@ -42,7 +42,7 @@ from pocketrec_distill.pipeline.features import item_features
 from pocketrec_distill.pipeline.labelling import Labelled, labelled
 from pocketrec_distill.pipeline.linear import Linear, LinearModels, linear_models
 from pocketrec_distill.pipeline.pretraining import base_llm
-from pocketrec_distill.pipeline.stages import RunDirectory
+from pocketrec_distill.pipeline.stages import RunDirectory, read_json, write_json
 from pocketrec_distill.pipeline.students import (
     AnyStudent,
     llm_student_builder,
@@ -219,14 +219,13 @@ class RunModels:
             group = current_group() if together else ALONE
             curve = self.fit(name, model, corpus, settings, labels, llm, group)
             model.save(folder)
-            rows = [epoch.as_dict() for epoch in curve]
-            (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+            write_json(folder / "curve.json", [epoch.as_dict() for epoch in curve])
             made = True
 
         folder = self.run.stage(name, key, make, together=together)
         if not made:
             model.load(folder)
-        self.curves[name] = json.loads((folder / "curve.json").read_text(encoding="utf-8"))
+        self.curves[name] = read_json(folder / "curve.json")
         return model
 
     @property
@@ -275,24 +274,19 @@ class RunModels:
 
     @functools.cached_property
     def teacher(self) -> Teacher:
-        """The LLM with LoRA; its item vectors start from those the control learned."""
+        """The LLM with its adapter; its item vectors start from those the control learned."""
         settings = self.config.teacher
         lengths = [len(sequence) for sequence in self.corpus.sequences]
         passed = pass_sequences(lengths, settings.pass_positions)
-        lora = LoraShape(
-            settings.rank,
-            settings.blocks,
-            settings.adapter_rate,
-            kind=settings.adapter,
-            steps=max(1, settings.epochs * -(-passed // settings.batch)),
-            checkpointing=settings.checkpointing,
-        )
+        steps = max(1, settings.epochs * -(-passed // settings.batch))
+        adapter = AdapterShape(settings.adapter, settings.rank, steps, settings.checkpointing)
+        shape = TeacherShape(adapter, settings.blocks, settings.adapter_rate)
         start = self.control.items.state_dict()
         same_width = settings.width == self.config.student.width
 
         def build() -> Teacher:
             teacher = Teacher(
-                self.llm, self.data.items, settings.width, self.features, lora, settings.dropout
+                self.llm, self.data.items, settings.width, self.features, shape, settings.dropout
             )
             if same_width:
                 teacher.start_from(start)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.export.weight_only import Bits
-from pocketrec_distill.models.base import PADDING, History, pad
+from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.students import AnyStudent
@@ -158,21 +158,8 @@ def stored_rows(
     if rows == "int8":
         return quantize_rows(vectors)
     histories = models.choices.first(_USERS).histories
-    users = user_vectors(student, histories, models.window)
+    users = SequenceScorer(student, models.window).user_vectors(histories)
     return quantize_rows(vectors, 4, importance=np.square(users).mean(axis=0))
-
-
-@torch.inference_mode()
-def user_vectors(
-    student: AnyStudent, histories: Sequence[History], window: int
-) -> NDArray[np.float32]:
-    """User vectors after the last event of each history, float32 (histories, width)."""
-    student.eval()
-    items = pad([history[-window:] for history in histories])
-    users = student(student.item_vectors()[items.clamp_min(0)])
-    last = (items != PADDING).sum(dim=1) - 1
-    found: NDArray[np.float32] = users[torch.arange(len(items)), last].numpy()
-    return found
 
 
 def rounded_tower(student: AnyStudent, precision: Precision) -> AnyStudent:

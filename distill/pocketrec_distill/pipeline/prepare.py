@@ -19,19 +19,21 @@ from pocketrec_distill.data import (
 )
 from pocketrec_distill.data.cold import ColdQueries, hold_out_items
 from pocketrec_distill.data.formats import Published
-from pocketrec_distill.data.inputs import catalogue_of, read_inputs, why_timeless
+from pocketrec_distill.data.inputs import (
+    catalogue_of,
+    columns_of_items,
+    read_inputs,
+    why_timeless,
+)
 from pocketrec_distill.data.items import on_unlisted
 from pocketrec_distill.data.knowledge import Knowledge, KnowledgeSettings, read_knowledge, told
 from pocketrec_distill.data.split import Queries, all_of, shared_times
 from pocketrec_distill.errors import ConfigError, DataError
-from pocketrec_distill.llm.text import TextTemplate, clean_value
+from pocketrec_distill.evaluation.queries import ColdItems, QuerySet
+from pocketrec_distill.export.columns import shown_columns
+from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.base import History
-from pocketrec_distill.pipeline.dataset import ColdItems, Dataset, QuerySet, aged
-
-# Long prose stays out of the bundle: it feeds the language model, not the screen.
-MAX_SHOWN_MEAN_CHARACTERS = 60
-
-# Ids of each side, where two tables share none.
+from pocketrec_distill.pipeline.dataset import Dataset, aged
 
 # From this share of events on, the account asks whether they are baskets.
 NOTED_SHARED_TIMES = 0.05
@@ -49,6 +51,7 @@ def prepare(
     inputs = read_inputs(interactions, items, config.data)
     catalogue, notes = catalogue_of(inputs)
     cleaned, account = clean(inputs.interactions, inputs.settings, frozenset(catalogue.item_ids))
+    account.columns |= columns_of_items(inputs)
     account.notes[:0] = [*inputs.notes, *notes]
     if config.run.split == "temporal" and (why := why_timeless(inputs, cleaned, account)):
         raise ConfigError(f"[run] split is temporal, but {why}; or take leave-one-out")
@@ -201,25 +204,6 @@ class _Indexed:
         cold = self.catalogue.selected(self.cold_ids)
         texts = self.texts.render(cold.item_ids, cold.columns)
         return ColdItems(cold.item_ids, texts, self._queries(self.asked))
-
-
-def shown_columns(catalogue: ItemTable) -> dict[str, Sequence[Any]]:
-    """Columns for display and filters: the title, and all whose values are short."""
-    shown: dict[str, Sequence[Any]] = {}
-    for name, values in catalogue.columns.items():
-        cleaned = [_shown(value) for value in values]
-        lengths = [len(str(value)) for value in cleaned if value]
-        mean = sum(lengths) / len(lengths) if lengths else 0.0
-        if name == "title" or (lengths and mean <= MAX_SHOWN_MEAN_CHARACTERS):
-            shown[name] = cleaned
-    return shown
-
-
-def _shown(value: object) -> str | list[str] | None:
-    """A value without markup, control characters and lone surrogates."""
-    if isinstance(value, tuple):
-        return [text for text in map(clean_value, value) if text] or None
-    return clean_value(value) or None
 
 
 def _check_enough(data: Dataset) -> None:

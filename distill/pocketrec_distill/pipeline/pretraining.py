@@ -1,10 +1,10 @@
 """The run's base LLM: as it is, or after continued pretraining."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketrec_distill.llm.base import BaseLlm, decoder_blocks, load_base_llm, load_causal_llm
+from pocketrec_distill.pipeline.stages import write_json
 from pocketrec_distill.pretrain import load_pretrained, pretrain
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def base_llm(models: "RunModels") -> BaseLlm:
             seed=models.seed,
             folder=folder,
         )
-        rows = [step.as_dict() for step in curve]
-        (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+        write_json(folder / "curve.json", [step.as_dict() for step in curve])
 
     folder = models.run.stage("pretrain", models.stage_key("llm"), make)
     return load_pretrained(settings.model, settings.precision, folder, models.device)

@@ -1,7 +1,6 @@
 """From the trained student to a bundle: export, variants measured, the best one shipped."""
 
 import functools
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from pocketrec_distill.calibration import fit_calibration
 from pocketrec_distill.evaluation.bootstrap import paired_error
+from pocketrec_distill.evaluation.ranking import EngineScorer
 from pocketrec_distill.export import (
     compare_scores,
     export_gguf,
@@ -23,13 +23,9 @@ from pocketrec_distill.export.weight_only import weight_only
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.llm_student import LlmStudent
 from pocketrec_distill.models.trend import Biased, Followed
+from pocketrec_distill.pipeline.golden import golden_histories
 from pocketrec_distill.pipeline.item_towers import item_tower_shape, made_item_tower
-from pocketrec_distill.pipeline.measure import (
-    EngineScorer,
-    append_and_rank_ms,
-    append_difference,
-    undisturbed_ms,
-)
+from pocketrec_distill.pipeline.measure import append_and_rank_ms, append_difference, undisturbed_ms
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import (
     AWARE,
@@ -48,8 +44,8 @@ from pocketrec_distill.pipeline.precision import (
     rows_bytes,
     stored_rows,
     trainable,
-    user_vectors,
 )
+from pocketrec_distill.pipeline.stages import read_json, write_json
 from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_distill.training.new_items import TOP, Audience
 from pocketrec_runtime import (
@@ -62,8 +58,6 @@ from pocketrec_runtime import (
 )
 from pocketrec_runtime.bundle import assemble
 
-GOLDEN_QUERIES = 5
-_GOLDEN_EVENTS = 8
 _PARITY_QUERIES = 256
 
 
@@ -169,17 +163,16 @@ class Shipping:
         # Made before, so that their time does not count as quantization's.
         student, trend = self.models.student, self.models.trend
 
-        def make(folder: Path) -> None:
+        def make() -> list[dict[str, Any]]:
             found = [self._measured(precision) for precision in PRECISIONS]
             if loses(found, SMALLEST) and trainable(student):
                 found.append(self._measured(replace(SMALLEST, training="aware")))
             best = choose(found)
-            rows = [asdict(v) | {"shipped": v is best} for v in found]
-            (folder / "variants.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+            return [asdict(v) | {"shipped": v is best} for v in found]
 
         rule = {"may_lose": LOST_NDCG, "unnoticed_ms": UNNOTICED_MS, "times": "undisturbed"}
-        folder = self.models.run.stage("quantize", {**self.key, **trend.key, **rule}, make)
-        rows = json.loads((folder / "variants.json").read_text(encoding="utf-8"))
+        key = {**self.key, **trend.key, **rule}
+        rows = self.models.run.value("quantize", key, "variants.json", make)
         return [Variant(**row) for row in rows]
 
     def _measured(self, precision: Precision) -> Variant:
@@ -220,12 +213,9 @@ class Shipping:
             model, tokenizer, figures = made_item_tower(
                 self.data.texts, targets, settings, seed, self._audience().level
             )
-            more = {"bytes": len(model)}
             (folder / "item_tower.onnx").write_bytes(model)
             (folder / "tokenizer.model").write_bytes(tokenizer)
-            (folder / "figures.json").write_text(
-                json.dumps({**figures, **more}) + "\n", encoding="utf-8"
-            )
+            write_json(folder / "figures.json", {**figures, "bytes": len(model)})
 
         key = {
             **self.key,
@@ -237,7 +227,7 @@ class Shipping:
         return (
             (folder / "item_tower.onnx").read_bytes(),
             (folder / "tokenizer.model").read_bytes(),
-            json.loads((folder / "figures.json").read_text(encoding="utf-8")),
+            read_json(folder / "figures.json"),
         )
 
     def _audience(self) -> Audience:
@@ -245,7 +235,7 @@ class Shipping:
         student, queries = self.models.student, self.models.choices
         with torch.inference_mode():
             table = student.item_vectors().numpy()
-        users = user_vectors(student, queries.histories, self.models.window)
+        users = SequenceScorer(student, self.models.window).user_vectors(queries.histories)
         return Audience(users, table, self.bias, queries.histories, queries.targets)
 
     def shipped(self, variant: Variant) -> BundleContents:
@@ -258,7 +248,8 @@ class Shipping:
             scores, queries.histories, queries.targets, f"{len(queries)} validation queries"
         )
         calibrated = replace(contents, calibration=calibration, user_tower_gguf=self._gguf(variant))
-        return record_golden(calibrated, self._golden_histories())
+        histories = golden_histories(self.data.item_ids, self.models.window, self.models.seed)
+        return record_golden(calibrated, histories)
 
     def _gguf(self, variant: Precision) -> bytes | None:
         """The user tower for llama.cpp, where the settings ask for it."""
@@ -267,10 +258,3 @@ class Shipping:
             return None
         student = rounded_tower(self.made(variant), variant)
         return export_gguf(student, self.models.window, cast(GgufPrecision, precision))
-
-    def _golden_histories(self) -> list[list[str]]:
-        """Made-up histories of random items: no user's history ever stands in a bundle."""
-        rng = np.random.default_rng(self.models.config.run.seed)
-        length = min(_GOLDEN_EVENTS, self.models.window)
-        draws = rng.integers(0, self.data.items, (GOLDEN_QUERIES, length))
-        return [[self.data.item_ids[item] for item in draw] for draw in draws]

@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketrec_distill.version import VERSION
+from pocketrec_runtime.memory import peak_memory_bytes, reset_peak_memory
 
 _DONE = "stage.json"
 _WAIT_S = 0.1
@@ -26,25 +26,14 @@ def digest_of(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def reset_peak_memory() -> None:
-    """Let `peak_memory_bytes` count from now on, where the system can (Linux)."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
+def write_json(path: Path, value: object) -> None:
+    """Keep a plain value as one line."""
+    path.write_text(json.dumps(value) + "\n", encoding="utf-8")
 
 
-def peak_memory_bytes() -> int:
-    """Highest resident memory of this process since the last reset, in bytes."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        kilobytes = next(line.split()[1] for line in status.splitlines() if "VmHWM" in line)
-        return int(kilobytes) * 1024
-    except (OSError, StopIteration):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+def read_json(path: Path) -> Any:
+    """The value that `write_json` kept."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @dataclass
@@ -102,6 +91,18 @@ class RunDirectory:
         self.peak_memory[name] = costs["peak_memory_bytes"]
         return target
 
+    def value(self, name: str, key: Mapping[str, Any], file: str, make: Callable[[], Any]) -> Any:
+        """The one plain value of a stage, as JSON gives it back: a tuple is a list.
+
+        Args:
+            name: The stage's name.
+            key: See `stage`.
+            file: Name of the file that keeps it.
+            make: Makes it, unless the stage is finished already.
+        """
+        folder = self.stage(name, key, lambda folder: write_json(folder / file, make()))
+        return read_json(folder / file)
+
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Time and memory of a stage that is run every time and keeps no files."""
@@ -137,7 +138,7 @@ class RunDirectory:
                 "seconds": own(),
                 "peak_memory_bytes": peak_memory_bytes(),
             }
-            (temporary / _DONE).write_text(json.dumps(costs) + "\n", encoding="utf-8")
+            write_json(temporary / _DONE, costs)
             self._publish(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -173,7 +174,7 @@ def _followed(target: Path, make: Callable[[Path], None] | None) -> Path:
 def _finished(target: Path) -> dict[str, Any] | None:
     """What a finished stage cost; None where it is missing, or was cut off by a power failure."""
     try:
-        costs = json.loads((target / _DONE).read_text(encoding="utf-8"))
+        costs = read_json(target / _DONE)
     except (FileNotFoundError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
         return None

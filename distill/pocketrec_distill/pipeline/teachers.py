@@ -1,7 +1,6 @@
-"""The run's teachers: `build_teachers` makes those of the settings, `refined` lets them teach."""
+"""The run's teachers of candidates: those of the settings are made, and refine the blend."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,27 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import ndcg_of
 from pocketrec_distill.llm.base import model_fingerprint
-from pocketrec_distill.models.base import PositionScorer, SequenceScorer
-from pocketrec_distill.pipeline.dataset import QuerySet
+from pocketrec_distill.models.base import PositionScorer
+from pocketrec_distill.pipeline.stages import write_json
 from pocketrec_distill.progress import progress
 from pocketrec_distill.sources.wheels import sha256_of
-from pocketrec_distill.teachers.catalogue import CatalogueTeacher
-from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.examples import Examples, sampled_examples
-from pocketrec_distill.teachers.pointwise_training import PairModel, PairTraining, fit_pairs
+from pocketrec_distill.teachers.pairs import PAIR_TEACHERS, PairSettings, PairTeacher
+from pocketrec_distill.teachers.pointwise_training import PairTraining, fit_pairs
 from pocketrec_distill.teachers.protocol import CandidateTeacher
 from pocketrec_distill.teachers.refine import Refined, Refiner, Say, fit_say
 from pocketrec_distill.teachers.score_table import ScoreTable
-from pocketrec_distill.teachers.settings import (
-    KINDS,
-    PATH_SECTIONS,
-    ClassifierSettings,
-    YesNoSettings,
-)
+from pocketrec_distill.teachers.settings import PATH_SECTIONS
 from pocketrec_distill.teachers.users import KnownUsers
-from pocketrec_distill.teachers.yes_no import YesNo
 
 if TYPE_CHECKING:
     from pocketrec_distill.pipeline.models import RunModels
@@ -62,24 +55,6 @@ class TeacherFigures:
     ndcg_before: float
     ndcg_after: float
     known: float
-
-
-def build_teachers(
-    models: "RunModels", kinds: Sequence[str] = KINDS
-) -> dict[str, CandidateTeacher]:
-    """The teachers of the settings by their kind, trained or loaded; in the settings' order.
-
-    Teachers of the whole catalogue are `CatalogueTeacher`s, which are parts of a blend too.
-
-    Args:
-        models: The run.
-        kinds: Which of the settings' kinds to make.
-
-    Raises:
-        ConfigError: The table has no path.
-        DataError, SourceError: A table or model cannot be used.
-    """
-    return {kind: _MAKERS[kind](models) for kind in models.config.teachers.kinds if kind in kinds}
 
 
 def refined(models: "RunModels", blend: PositionScorer) -> PositionScorer:
@@ -140,13 +115,10 @@ def _refined_by(models: "RunModels", base: PositionScorer, kind: str) -> Positio
     refined = _refinable(models, base, kind)
     key = {**models.teaching_key, "kind": kind}
 
-    def make(folder: Path) -> None:
-        queries = models.choices.first(models.config.teachers.queries)
-        figures = _fitted(refined, kind, queries)
-        (folder / "say.json").write_text(json.dumps(asdict(figures)) + "\n", encoding="utf-8")
+    def make() -> dict[str, Any]:
+        return asdict(_fitted(refined, kind, models.choices.first(models.config.teachers.queries)))
 
-    folder = models.run.stage(f"refine-{kind}", key, make)
-    figures = TeacherFigures(**json.loads((folder / "say.json").read_text(encoding="utf-8")))
+    figures = TeacherFigures(**models.run.value(f"refine-{kind}", key, "say.json", make))
     models.teacher_figures.append(figures)
     models.run.say(
         f"{kind}: validation NDCG@10 {figures.ndcg_before:.4f} without, {figures.ndcg_after:.4f} "
@@ -170,7 +142,7 @@ def _refinable(models: "RunModels", base: PositionScorer, kind: str) -> Refined:
     each = settings.positions / max(1, len(models.corpus.sequences))
     return Refined(
         base,
-        Refiner(_MAKERS[kind](models), settings.candidates),
+        Refiner(_made(models, kind), settings.candidates),
         users=_users(models),
         newest=max(1, int(each)),
         share=min(1.0, each),
@@ -214,22 +186,9 @@ def _users(models: "RunModels") -> KnownUsers:
     return KnownUsers.of(data.train, data.train_users, models.window, asked)
 
 
-def _sequence_llm(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(
-        SequenceScorer(models.teacher, models.window, TEACHER_BATCH), models.data.items
-    )
-
-
-def _text_sasrec(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(SequenceScorer(models.control, models.window), models.data.items)
-
-
-def _id_sasrec(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(SequenceScorer(models.sasrec, models.window), models.data.items)
-
-
-def _ease(models: "RunModels") -> CandidateTeacher:
-    return CatalogueTeacher(models.linear.teaching, models.data.items)
+def _made(models: "RunModels", kind: str) -> CandidateTeacher:
+    """A teacher of candidates, trained or loaded."""
+    return _table(models) if kind == "table" else _pairs(models, kind)
 
 
 def _table(models: "RunModels") -> CandidateTeacher:
@@ -241,42 +200,23 @@ def _table(models: "RunModels") -> CandidateTeacher:
     return table
 
 
-def _classifier(models: "RunModels") -> CandidateTeacher:
-    settings, texts = models.config.classifier, models.data.texts
-    if settings.path:
-        return Classifier.open(Path(settings.path), texts, settings, models.device)
-    folder = _trained(
-        models,
-        "classifier",
-        settings,
-        lambda: Classifier.untrained(texts, settings, _seed(models), models.device),
+def _pairs(models: "RunModels", kind: str) -> CandidateTeacher:
+    """A teacher of pairs, from the folder of the settings or of a stage that trains it."""
+    settings: PairSettings = getattr(models.config, PATH_SECTIONS[kind])
+    folder = Path(settings.path) if settings.path else _trained(models, kind, settings)
+    teacher: PairTeacher = PAIR_TEACHERS[kind].open(
+        folder, models.data.texts, settings, models.device
     )
-    return Classifier.open(folder, texts, settings, models.device)
+    return teacher
 
 
-def _yes_no(models: "RunModels") -> CandidateTeacher:
-    settings, texts = models.config.yes_no, models.data.texts
-    if settings.path:
-        return YesNo.open(Path(settings.path), texts, settings, models.device)
-    folder = _trained(
-        models,
-        "yes_no",
-        settings,
-        lambda: YesNo.untrained(texts, settings, _seed(models), models.device),
-    )
-    return YesNo.open(folder, texts, settings, models.device)
-
-
-def _trained(
-    models: "RunModels",
-    kind: str,
-    settings: ClassifierSettings | YesNoSettings,
-    build: Callable[[], Classifier | YesNo],
-) -> Path:
+def _trained(models: "RunModels", kind: str, settings: PairSettings) -> Path:
     """The folder of a teacher trained on the interactions: a stage."""
 
     def make(folder: Path) -> None:
-        model = build()
+        model: PairTeacher = PAIR_TEACHERS[kind].untrained(
+            models.data.texts, settings, models.seed, models.device
+        )
 
         def draw(epoch: int) -> Examples:
             return sampled_examples(
@@ -285,35 +225,15 @@ def _trained(
                 window=models.window,
                 negatives=settings.negatives,
                 most=settings.examples,
-                rng=np.random.default_rng([_seed(models), epoch]),
+                rng=np.random.default_rng([models.seed, epoch]),
             )
 
         training = PairTraining(
-            settings.epochs, settings.batch, settings.learning_rate, _seed(models)
+            settings.epochs, settings.batch, settings.learning_rate, models.seed
         )
-        curve = fit_pairs(_as_pair_model(model), draw, training, kind)
+        curve = fit_pairs(model, draw, training, kind)
         model.save(folder)
-        rows = [epoch.as_dict() for epoch in curve]
-        (folder / "curve.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+        write_json(folder / "curve.json", [epoch.as_dict() for epoch in curve])
 
     key = {**models.stage_key(), kind: _kind_key(models, kind)}
     return models.run.stage(kind.replace("_", "-"), key, make)
-
-
-def _as_pair_model(model: Classifier | YesNo) -> PairModel:
-    return model
-
-
-def _seed(models: "RunModels") -> int:
-    return models.config.run.seed
-
-
-_MAKERS: Mapping[str, Callable[["RunModels"], CandidateTeacher]] = {
-    "llm": _sequence_llm,
-    "text": _text_sasrec,
-    "sasrec": _id_sasrec,
-    "ease": _ease,
-    "table": _table,
-    "classifier": _classifier,
-    "yes_no": _yes_no,
-}

@@ -6,10 +6,8 @@ beside what the student learns from it. It costs a device nothing, and new event
 any training.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,15 +122,12 @@ def chosen_trend(models: "RunModels") -> Trend:
     if not models.data.train_ages:
         return Trend()
 
-    def make(folder: Path) -> None:
+    def make() -> dict[str, Any]:
         asked = models.asked.of_the_blend
-        found = choose_trend(
-            scored(models.blend, asked.histories), asked.histories, asked.targets, models.data
-        )
-        (folder / "trend.json").write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
+        scores = scored(models.blend, asked.histories)
+        return asdict(choose_trend(scores, asked.histories, asked.targets, models.data))
 
     key = models.control_key("llm", "teacher", **blend_key(models))
     key |= {"trend": (HALF_LIVES, WEIGHTS), "span": models.data.span}
-    folder = models.run.stage("trend", key, make)
-    found = json.loads((folder / "trend.json").read_text(encoding="utf-8"))
+    found = models.run.value("trend", key, "trend.json", make)
     return Trend(found["weight"], found["half_life"], Interval(**found["gain"]))

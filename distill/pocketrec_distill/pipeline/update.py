@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.bootstrap import paired_difference, ratio
 from pocketrec_distill.evaluation.metrics import RankingMetrics, summarise
-from pocketrec_distill.evaluation.ranking import evaluate, ndcg_of
+from pocketrec_distill.evaluation.queries import QuerySet
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate, ndcg_of
 from pocketrec_distill.models.base import Scorer, SequenceScorer
 from pocketrec_distill.models.student import Student
 from pocketrec_distill.models.trend import Biased
-from pocketrec_distill.pipeline.dataset import QuerySet
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.run_root import say_on_stderr
+from pocketrec_distill.placement import set_threads
 from pocketrec_distill.update.continual import Lessons, learn
 from pocketrec_distill.update.data import (
     MIN_OLD_EVENTS,
@@ -107,7 +106,7 @@ def update_bundle(
         DataError: A table cannot be read, or holds nothing to learn from.
     """
     started = time.perf_counter()
-    torch.set_num_threads(config.run.threads or torch.get_num_threads())
+    set_threads(config.run.threads)
     parent = read_bundle(bundle)
     contents, seed = parent.contents, config.run.seed
     tables = read_tables(contents.catalogue, interactions, items, replay, config)

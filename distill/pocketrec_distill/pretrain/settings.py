@@ -1,8 +1,8 @@
 """Section `[pretrain]` of the configuration."""
 
-import math
 from dataclasses import dataclass
 
+from pocketrec_distill.checks import at_least, not_negative, positive
 from pocketrec_distill.errors import ConfigError
 
 
@@ -38,21 +38,13 @@ class PretrainSettings:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "temperature", "distance", "rank", "learning_rate"):
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise ConfigError(f"[pretrain] {name} is {value}; it must be above 0, and finite")
-        for name in ("text_weight", "behaviour_weight"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ConfigError(f"[pretrain] {name} is {value}; it cannot be below 0 or infinite")
+        names = ("steps", "batch", "temperature", "distance", "rank", "learning_rate")
+        positive("pretrain", self, *names)
+        not_negative("pretrain", self, "text_weight", "behaviour_weight")
+        at_least("pretrain", self, 2, "history")
         if self.text_weight == 0 and self.behaviour_weight == 0:
             raise ConfigError(
                 "[pretrain] text_weight and behaviour_weight are both 0; nothing would be learned"
             )
         if self.behaviour_weight and self.batch < 2:
             raise ConfigError("[pretrain] batch is 1; a pair is told from others of its batch")
-        if self.history < 2:
-            raise ConfigError(
-                f"[pretrain] history is {self.history}; a history has 2 items or more"
-            )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketrec_distill.errors import ConfigError, SourceError
+from pocketrec_distill.llm.adapters import with_updates
 from pocketrec_distill.llm.base import BaseLlm, CausalLlm, load_causal_llm
 from pocketrec_distill.llm.states import pooled
 from pocketrec_distill.models.base import History
@@ -68,7 +69,7 @@ def pretrain(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = _with_updates(llm.lm, settings)
+    model = with_updates(llm.lm, settings.rank, checkpointing=settings.checkpointing)
     base = BaseLlm(model.get_base_model().base_model, llm.tokenizer, llm.fingerprint)
     pairs = co_consumed(histories, settings.distance) if settings.behaviour_weight else None
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -120,23 +121,6 @@ def load_pretrained(
     digest.update((folder / _ADAPTER).read_bytes())
     backbone = lm.base_model.eval().requires_grad_(False)
     return BaseLlm(backbone, llm.tokenizer, digest.hexdigest())
-
-
-def _with_updates(lm: Any, settings: PretrainSettings) -> Any:
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=2 * settings.rank,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    model = get_peft_model(lm.requires_grad_(False), config)
-    if settings.checkpointing:
-        model.enable_input_require_grads()
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-    return model
 
 
 def _text_loss(model: Any, tokenizer: Any, texts: Sequence[str], max_tokens: int) -> Tensor:

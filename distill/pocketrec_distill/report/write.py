@@ -1,12 +1,11 @@
 """Writes `report.json` and `report.html`, each complete or not at all."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from pocketrec_distill.report.html import render_html
 from pocketrec_distill.report.schema import REPORT_SCHEMA, Report, validate_report
+from pocketrec_runtime.storage import write_atomically
 
 
 def write_report(report: Report, directory: Path) -> tuple[Path, Path]:
@@ -25,8 +24,8 @@ def write_report(report: Report, directory: Path) -> tuple[Path, Path]:
     page = render_html(document)
     directory.mkdir(parents=True, exist_ok=True)
     json_path, html_path = directory / "report.json", directory / "report.html"
-    _write_atomic(json_path, text)
-    _write_atomic(html_path, page)
+    write_atomically(json_path, text.encode())
+    write_atomically(html_path, page.encode())
     return json_path, html_path
 
 
@@ -37,20 +36,6 @@ def write_json(report: Report, path: Path) -> Path:
         OSError: the file system refused; an older report stands untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomic(path, json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
     return path
-
-
-def _write_atomic(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

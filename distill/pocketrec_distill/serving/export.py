@@ -25,9 +25,8 @@ from pocketrec_distill.serving.contents import (
 from pocketrec_distill.serving.folder import write_teacher
 from pocketrec_distill.serving.refiners import Question, packed
 from pocketrec_distill.serving.tower_parts import TowerPart
-from pocketrec_distill.teachers.classifier import Classifier
+from pocketrec_distill.teachers.pairs import PairTeacher
 from pocketrec_distill.teachers.refine import Refiner, chain_of
-from pocketrec_distill.teachers.yes_no import YesNo
 from pocketrec_distill.version import VERSION
 from pocketrec_runtime import Catalogue
 
@@ -90,12 +89,12 @@ def teacher_contents(models: RunModels) -> TeacherContents:
     )
 
 
-def served_refiners(scorer: PositionScorer) -> list[tuple[Refiner, Classifier | YesNo]]:
+def served_refiners(scorer: PositionScorer) -> list[tuple[Refiner, PairTeacher]]:
     """Of the refiners of a scorer, in order, those that read texts and are believed."""
     return [
         (refiner, refiner.teacher)
         for refiner in chain_of(scorer)
-        if isinstance(refiner.teacher, Classifier | YesNo) and refiner.say.own > 0
+        if isinstance(refiner.teacher, PairTeacher) and refiner.say.own > 0
     ]
 
 

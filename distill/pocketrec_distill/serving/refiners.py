@@ -15,15 +15,14 @@ from pocketrec_distill.models.base import Floats
 from pocketrec_distill.placement import CPU
 from pocketrec_distill.serving.contents import GoldenScores, RefinerPart
 from pocketrec_distill.serving.golden import dump_golden, parse_golden
-from pocketrec_distill.teachers.classifier import Classifier
+from pocketrec_distill.teachers.pairs import PAIR_TEACHERS, PairSettings, PairTeacher
 from pocketrec_distill.teachers.protocol import CandidateTeacher, Context
 from pocketrec_distill.teachers.refine import Refiner, Say
 from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
-from pocketrec_distill.teachers.yes_no import YesNo
 from pocketrec_runtime.bundle.strict_json import Fields
 from pocketrec_runtime.errors import BundleFormatError
 
-_SETTINGS: Mapping[str, type[ClassifierSettings | YesNoSettings]] = {
+_SETTINGS: Mapping[str, type[PairSettings]] = {
     "classifier": ClassifierSettings,
     "yes_no": YesNoSettings,
 }
@@ -34,7 +33,7 @@ Question = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def packed(
-    teacher: Classifier | YesNo,
+    teacher: PairTeacher,
     candidates: int,
     say: Say,
     texts: Sequence[str],
@@ -91,11 +90,7 @@ def opened(
             (folder / file).write_bytes(data)
         settings = replace(part.settings, precision=precision)
         try:
-            teacher: Classifier | YesNo = (
-                YesNo.open(folder, texts, settings, device)
-                if isinstance(settings, YesNoSettings)
-                else Classifier.open(folder, texts, settings, device)
-            )
+            teacher: PairTeacher = PAIR_TEACHERS[part.kind].open(folder, texts, settings, device)
         except SourceError as error:
             raise BundleFormatError(f"{part.kind}: {error}") from error
     return Refiner(teacher, part.candidates, part.say)

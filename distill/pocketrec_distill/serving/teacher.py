@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.checks import at_least, not_negative, one_of
 from pocketrec_distill.llm.base import compute_dtype
 from pocketrec_distill.models.base import Floats
 from pocketrec_distill.placement import placed_on
@@ -60,15 +60,10 @@ class ServingSettings:
     refine: bool = True
 
     def __post_init__(self) -> None:
-        for name, kinds in (("precision", Precision), ("window", WindowPolicy)):
-            if getattr(self, name) not in get_args(kinds):
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)!r}; choose {', '.join(get_args(kinds))}"
-                )
-        if self.histories < MAX_BATCH:
-            raise ConfigError(f"histories is {self.histories}; keep at least {MAX_BATCH}")
-        if self.threads < 0:
-            raise ConfigError(f"threads is {self.threads}; give 0 or more")
+        one_of("", self, get_args(Precision), "precision")
+        one_of("", self, get_args(WindowPolicy), "window")
+        at_least("", self, MAX_BATCH, "histories")
+        not_negative("", self, "threads")
 
 
 class ServedTeacher:

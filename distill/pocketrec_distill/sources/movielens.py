@@ -4,8 +4,6 @@ Its licence allows research use and forbids redistribution: it is obtained, neve
 """
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import NamedTuple
 from pocketrec_distill.errors import SourceError
 from pocketrec_distill.sources.cache import cache_directory, writing
 from pocketrec_distill.sources.wheels import PinnedWheel, obtain
+from pocketrec_runtime.storage import write_atomically
 
 _FOLDER = "recbole/dataset_example/ml-100k"
 _INTER, _ITEM = f"{_FOLDER}/ml-100k.inter", f"{_FOLDER}/ml-100k.item"
@@ -103,13 +102,6 @@ def film_rows(films: str) -> Iterator[str]:
 def _written(path: Path, text: str) -> Path:
     """Write a converted file unless the cache has it; whole or not at all."""
     content = text.encode()
-    if path.is_file() and path.read_bytes() == content:
-        return path
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert-") as folder:
-        temporary = Path(folder, path.name)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
     return path

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.impressions import Impressions
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.models.base import Floats, History
 from pocketrec_distill.models.floors import interaction_counts
@@ -96,48 +95,6 @@ def sampled_examples(
         candidates += items
         labels += [1.0, *[0.0] * (len(items) - 1)]
     return Examples(contexts, np.array(candidates, np.int32), np.array(labels, np.float32))
-
-
-def impression_examples(impressions: Impressions, item_ids: Sequence[str], window: int) -> Examples:
-    """What was shown, liked where it was clicked; what was shown and not clicked is the negative.
-
-    An impression without a known event before it, and a candidate outside the catalogue, teach
-    nothing here and are left out. The same history and candidate shown again counts once, as
-    clicked if it ever was.
-
-    Args:
-        impressions: Click data, in item ids.
-        item_ids: The catalogue.
-        window: Events before the candidates, at most.
-
-    Raises:
-        DataError: Nothing is left.
-    """
-    place = {item: index for index, item in enumerate(item_ids)}
-    found: dict[tuple[bytes, int], tuple[Context, float]] = {}
-    for user, history, shown, labels in zip(
-        impressions.users,
-        impressions.histories,
-        impressions.candidates,
-        impressions.labels,
-        strict=True,
-    ):
-        events = np.array([place[item] for item in history if item in place], dtype=np.int32)
-        if not len(events):
-            continue
-        context = Context(events[-window:], user, position=len(events))
-        for item, label in zip(shown, labels.tolist(), strict=True):
-            if item in place:
-                key = (context.history.tobytes(), place[item])
-                before = found.get(key, (context, 0.0))
-                found[key] = (before[0], max(before[1], float(label)))
-    if not found:
-        raise DataError("no impression has a catalogue item in its history and among what it shows")
-    return Examples(
-        [context for context, _ in found.values()],
-        np.array([item for _, item in found], dtype=np.int32),
-        np.array([label for _, label in found.values()], dtype=np.float32),
-    )
 
 
 def _negatives(

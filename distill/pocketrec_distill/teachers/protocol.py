@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,17 +63,13 @@ class CandidateTeacher(Protocol):
         ...
 
 
+@runtime_checkable
 class Proposer(Protocol):
     """A teacher that can also say which candidates are worth asking it about."""
 
     def proposals(self, contexts: Sequence[Context], count: int) -> Candidates:
         """The best candidates of each context, int32 (contexts, count), PADDING at the end."""
         ...
-
-
-def contexts_of(histories: Sequence[History]) -> list[Context]:
-    """Histories of nobody in particular."""
-    return [Context(history) for history in histories]
 
 
 def check_candidates(contexts: Sequence[Context], candidates: Candidates, items: int) -> None:

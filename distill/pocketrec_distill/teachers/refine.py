@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pocketrec_distill.models.base import PADDING, Floats, History, PositionScorer
 from pocketrec_distill.models.blend import fit_weights
 from pocketrec_distill.teachers.catalogue import best_unseen
-from pocketrec_distill.teachers.protocol import Candidates, CandidateTeacher, Context
+from pocketrec_distill.teachers.protocol import Candidates, CandidateTeacher, Context, Proposer
 from pocketrec_distill.teachers.users import KnownUsers
 
 # With fewer queries than these to fit on, a teacher is believed as it is.
@@ -90,7 +90,7 @@ class Refiner:
     """A candidate teacher, asked about the best items of what stands before it.
 
     Attributes:
-        teacher: Is asked about them; where it proposes candidates itself, about these too.
+        teacher: Is asked about them; a `Proposer` about those that it proposes, too.
         candidates: Best unseen items that it is asked about.
         say: How much it is believed.
     """
@@ -110,10 +110,10 @@ class Refiner:
     def asked_about(self, scores: Floats, contexts: Sequence[Context]) -> Candidates:
         """Candidates of each context: the best of `scores`, and those the teacher proposes."""
         best = best_unseen(scores, [context.history for context in contexts], self.candidates)
-        propose = getattr(self.teacher, "proposals", None)
-        if propose is None:
+        if not isinstance(self.teacher, Proposer):
             return best
-        return _each_once(np.concatenate((best, propose(contexts, self.candidates)), axis=1))
+        proposed = self.teacher.proposals(contexts, self.candidates)
+        return _each_once(np.concatenate((best, proposed), axis=1))
 
 
 @dataclass(frozen=True)

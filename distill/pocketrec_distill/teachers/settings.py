@@ -1,14 +1,13 @@
 """Sections of the configuration that say which teachers there are; each is validated when made."""
 
-import math
 from dataclasses import dataclass
 
+from pocketrec_distill.checks import at_least, one_of, positive
 from pocketrec_distill.errors import ConfigError
-from pocketrec_distill.llm.base import DEFAULT_MODEL
+from pocketrec_distill.llm.base import DEFAULT_MODEL, PRECISIONS
 from pocketrec_distill.teachers.prompt import DEFAULT_PROMPT, PromptTemplate
 from pocketrec_distill.teachers.score_table import SCALES
 
-PRECISIONS = ("auto", "fp32", "bf16")
 DEFAULT_ENCODER = "minilm"
 
 
@@ -24,18 +23,6 @@ _PARTS = {
 def part_names(kinds: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the parts of the blend that stand for these kinds."""
     return tuple(name for kind in kinds for name in _PARTS.get(kind, ()))
-
-
-def _positive(section: str, settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 < value < math.inf:
-            raise ConfigError(f"[{section}] {name} is {value}; it must be above 0, and finite")
-
-
-def _precision(section: str, precision: str) -> None:
-    if precision not in PRECISIONS:
-        raise ConfigError(f"[{section}] precision is {precision!r}; choose {', '.join(PRECISIONS)}")
 
 
 def _room(section: str, max_tokens: int, item_tokens: int) -> None:
@@ -74,7 +61,8 @@ class TeachersSettings:
     queries: int = 400
 
     def __post_init__(self) -> None:
-        _positive("teachers", self, "candidates", "positions", "queries")
+        at_least("teachers", self, 2, "candidates")
+        positive("teachers", self, "positions", "queries")
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown:
             raise ConfigError(
@@ -87,8 +75,6 @@ class TeachersSettings:
                 f"[teachers] kinds is {', '.join(self.kinds) or 'empty'}; one of "
                 f"{', '.join(CATALOGUE_KINDS)} must say which candidates the others are asked about"
             )
-        if self.candidates < 2:
-            raise ConfigError(f"[teachers] candidates is {self.candidates}; comparing needs 2")
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -129,9 +115,9 @@ class ClassifierSettings:
 
     def __post_init__(self) -> None:
         names = ("max_tokens", "item_tokens", "negatives", "examples", "epochs", "batch")
-        _positive("classifier", self, *names, "learning_rate")
+        positive("classifier", self, *names, "learning_rate")
         _room("classifier", self.max_tokens, self.item_tokens)
-        _precision("classifier", self.precision)
+        one_of("classifier", self, PRECISIONS, "precision")
 
 
 @dataclass(frozen=True)
@@ -175,9 +161,9 @@ class YesNoSettings:
 
     def __post_init__(self) -> None:
         names = ("max_tokens", "item_tokens", "rank", "negatives", "examples", "epochs", "batch")
-        _positive("yes_no", self, *names, "learning_rate")
+        positive("yes_no", self, *names, "learning_rate")
         _room("yes_no", self.max_tokens, self.item_tokens)
-        _precision("yes_no", self.precision)
+        one_of("yes_no", self, PRECISIONS, "precision")
         PromptTemplate.parse(self.prompt)
         for name in ("yes", "no"):
             words = getattr(self, name)
@@ -198,7 +184,4 @@ class ScoreTableSettings:
     scale: str = "logit"
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise ConfigError(
-                f"[score_table] scale is {self.scale!r}; choose {' or '.join(SCALES)}"
-            )
+        one_of("score_table", self, SCALES, "scale")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pocketrec_distill.errors import ConfigError, SourceError
+from pocketrec_distill.llm.adapters import with_updates
 from pocketrec_distill.llm.base import CausalLlm, load_causal_llm
 from pocketrec_distill.models.base import PADDING, Floats
 from pocketrec_distill.placement import CPU
@@ -87,21 +88,9 @@ class YesNo:
         device: torch.device = CPU,
     ) -> "YesNo":
         """The base LM with fresh LoRA updates on its linear layers; they change nothing yet."""
-        from peft import LoraConfig, get_peft_model
-
         llm = load_causal_llm(settings.base, settings.precision, device)
         torch.manual_seed(seed)
-        config = LoraConfig(
-            r=settings.rank,
-            lora_alpha=2 * settings.rank,
-            lora_dropout=0.0,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
-        lm = get_peft_model(llm.lm.requires_grad_(False), config)
-        if settings.checkpointing:
-            lm.enable_input_require_grads()
-            lm.gradient_checkpointing_enable({"use_reentrant": False})
+        lm = with_updates(llm.lm, settings.rank, checkpointing=settings.checkpointing)
         return cls(llm, lm.eval(), texts, settings)
 
     def save(self, folder: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from pocketrec_distill.checks import one_of, positive
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.models.item_tower import PADDING_TOKEN, ItemTower
 from pocketrec_distill.models.llama import TowerShape
@@ -55,11 +56,8 @@ class ItemTowerSettings:
     learning_rate: float = 2e-3
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(f"[item_tower] kind is {self.kind!r}; choose {', '.join(KINDS)}")
-        for name, value in vars(self).items():
-            if name != "kind" and not value > 0:
-                raise ConfigError(f"[item_tower] {name} is {value}; it must be above 0")
+        one_of("item_tower", self, KINDS, "kind")
+        positive("item_tower", self, *(name for name in vars(self) if name != "kind"))
         if self.kind == "minilm" and not 3 <= self.max_tokens <= 512:
             raise ConfigError(
                 f"[item_tower] max_tokens is {self.max_tokens}; minilm reads 3 to 512"

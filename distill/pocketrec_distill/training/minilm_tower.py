@@ -28,7 +28,6 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Ridge penalties tried, as shares of the mean variance of the pooled states."""
 KEPT_COSINE = 0.97
 """The int8 tower is shipped only if its vectors stay this close to those of fp32."""
-LEAST_TOKENS = 3
 _VOCABULARY = "vocab.txt"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.checks import below_one, not_negative, one_of, positive, share
 
 FULL_CATALOGUE_ITEMS = 50_000
 """Up to here every step scores every item; a larger catalogue is stood for by a closed set."""
@@ -59,25 +59,13 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "patience", "batch", "learning_rate")
-        for name in (*positive, "candidates", "own", "samples"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("positions", "pass_positions"):
-            if getattr(self, name) < 0:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}; give 0 for no limit, or one above 0"
-                )
-        if self.schedule not in SCHEDULES:
-            raise ConfigError(
-                f"schedule is {self.schedule!r}; choose one of {', '.join(SCHEDULES)}"
-            )
-        if not 0 <= self.average < 1:
-            raise ConfigError(f"average is {self.average}; it must be at least 0 and below 1")
-        if not 0 <= self.teacher_weight <= 1:
-            raise ConfigError(f"teacher_weight is {self.teacher_weight}; it must be in 0 to 1")
-        if self.loss not in LOSSES:
-            raise ConfigError(f"loss is {self.loss!r}; choose one of {', '.join(LOSSES)}")
+        names = ("epochs", "patience", "batch", "learning_rate")
+        positive("", self, *names, "candidates", "own", "samples")
+        not_negative("", self, "positions", "pass_positions")
+        one_of("", self, SCHEDULES, "schedule")
+        below_one("", self, "average")
+        share("", self, "teacher_weight")
+        one_of("", self, LOSSES, "loss")
 
     def kind(self, items: int) -> str:
         """The loss for a catalogue of `items`, "auto" resolved."""

@@ -13,8 +13,8 @@ from pocketrec_distill.data.inputs import catalogue_of, read_inputs
 from pocketrec_distill.data.interactions import Interactions
 from pocketrec_distill.data.items import ItemTable
 from pocketrec_distill.errors import DataError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models.base import History
-from pocketrec_distill.pipeline.dataset import QuerySet
 from pocketrec_distill.training.windows import training_windows
 from pocketrec_runtime import Catalogue
 
@@ -58,25 +58,25 @@ def read_tables(
     Raises:
         DataError: A table cannot be read or mapped, or no interaction is left.
     """
-    inputs = read_inputs(interactions, items, config.data)
+    ids = tuple(catalogue.ids)
+    there = frozenset(ids)
+    inputs = read_inputs(interactions, items, config.data, there)
     given, _ = catalogue_of(inputs)
     new, account = clean(inputs.interactions, inputs.settings, frozenset(given.item_ids))
     timed = not inputs.timeless and "time" in account.columns
-    ids = tuple(catalogue.ids)
-    there = set(ids)
     listed = given.item_ids if inputs.items is not None else ()
     added = [item for item in (*listed, *new.item_ids) if item not in there]
     wanted = (*ids, *dict.fromkeys(added))
     old = None
     if replay is not None:
-        earlier = read_inputs(replay, None, config.data)
-        old, account = clean(earlier.interactions, earlier.settings, frozenset(ids))
+        earlier = read_inputs(replay, None, config.data, there)
+        old, account = clean(earlier.interactions, earlier.settings, there)
         timed = timed and not earlier.timeless and "time" in account.columns
         old = _of_items(old, there)
     return UpdateTables(new, old, given.extended(wanted).selected(wanted), len(ids), timed)
 
 
-def _of_items(interactions: Interactions, kept: set[str]) -> Interactions:
+def _of_items(interactions: Interactions, kept: Set[str]) -> Interactions:
     """The interactions with items of `kept`; codes stay as they are.
 
     Raises:

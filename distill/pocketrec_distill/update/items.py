@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.export.columns import shown_columns
 from pocketrec_distill.llm.text import TextTemplate
 from pocketrec_distill.models.trend import Followed
-from pocketrec_distill.pipeline.prepare import shown_columns
 from pocketrec_distill.update.data import Events, UpdateTables
 from pocketrec_distill.update.trend import renewed
 from pocketrec_runtime import BundleContents, Catalogue, Engine

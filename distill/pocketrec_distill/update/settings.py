@@ -1,9 +1,8 @@
 """Settings of `pocketrec update`."""
 
-import math
 from dataclasses import dataclass
 
-from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.checks import below_one, not_negative, positive, share
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,7 @@ class UpdateSettings:
     keep: float = 0.98
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "batch", "made_up"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"[update] {name} is {getattr(self, name)}; give above 0")
-        for name in ("epochs", "item_rate", "replay"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"[update] {name} is {getattr(self, name)}; give 0 or more")
-        for name in ("teacher_weight", "keep"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"[update] {name} is {getattr(self, name)}; give 0 to 1")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"[update] dropout is {self.dropout}; give at least 0, below 1")
+        positive("update", self, "learning_rate", "batch", "made_up")
+        not_negative("update", self, "epochs", "item_rate", "replay")
+        share("update", self, "teacher_weight", "keep")
+        below_one("update", self, "dropout")

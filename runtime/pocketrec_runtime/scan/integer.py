@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pocketrec_runtime.memory import give_back_free_memory
 from pocketrec_runtime.scan.coarse import BlockBounds
 from pocketrec_runtime.scan.fixed import FixedQuery
 from pocketrec_runtime.scan.graph import coarse_graph
-from pocketrec_runtime.scan.memory import release_freed_memory
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -193,5 +193,5 @@ def _open(model: bytes, threads: int) -> "InferenceSession":
     # It keeps the bytes, to be made again with other providers: a second copy of the rows.
     session._model_bytes = b""
     del model
-    release_freed_memory()
+    give_back_free_memory()
     return session

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
 CPU = "cpu"
 _SUFFIX = "ExecutionProvider"
-# Short names that are not simply ONNX Runtime's own in lower case.
-_NAMES = {"dml": "Dml", "directml": "Dml", "webgpu": "WebGpu", "coreml": "CoreML", "qnn": "QNN",
-          "nnapi": "Nnapi", "cpu": "CPU", "cuda": "CUDA"}  # fmt: skip
+# What people say where it is not ONNX Runtime's own name, in lower case.
+_ALIASES = {"directml": "dml"}
 # Set in the session's options, so that ONNX Runtime keeps count of where operators were put.
 ASSIGNMENT_KEY = "session.record_ep_graph_assignment_info"
 
@@ -47,8 +46,8 @@ def provider_names(devices: Sequence[str]) -> list[str]:
     offered = {name.lower(): name for name in onnxruntime.get_available_providers()}
     names = []
     for device in devices:
-        wanted = device.removesuffix(_SUFFIX)
-        full = f"{_NAMES.get(wanted.lower(), wanted)}{_SUFFIX}".lower()
+        wanted = short_name(device)
+        full = f"{_ALIASES.get(wanted, wanted)}{_SUFFIX}".lower()
         if full not in offered:
             raise InputError(
                 f"provider {device!r} is not in the installed ONNX Runtime; it has "

@@ -1,6 +1,5 @@
 """`tune`: every way in which this device can run a bundle, held to the ranking, then timed."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pocketrec_runtime.bundle import Bundle
+from pocketrec_runtime.cores import usable_cores
 from pocketrec_runtime.engine import Engine
 from pocketrec_runtime.errors import BundleError, InputError
 from pocketrec_runtime.selftest import self_test
@@ -122,7 +122,7 @@ def tune(bundle: Bundle, settings: TuneSettings | None = None) -> Profile:
 
 def candidates(bundle: Bundle) -> Iterator[RunSettings]:
     """Every way to run the bundle here: backends, devices, cache precisions, thread counts."""
-    cores = _usable_cores()
+    cores = usable_cores()
     counts = [count for count in (1, 2, 4, 8) if count <= cores]
     for backend in backends_of(bundle.contents):
         if backend == "numpy":
@@ -242,9 +242,3 @@ def _queries(bundle: Bundle) -> list[list[int]]:
     lengths[0] = contents.model.window
     queries += [generator.integers(0, contents.model.items, n).tolist() for n in lengths]
     return [query[-contents.model.window :] for query in queries]
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -32,7 +32,7 @@ def delta_option(function: _Function) -> _Function:
         "deltas",
         multiple=True,
         type=INPUT_PATH,
-        help="A delta that is laid over BUNDLE first. Repeat it: they are laid in this order.",
+        help="A delta that is laid over the bundle first. Repeat it: they are laid in this order.",
     )(function)
 
 

@@ -46,7 +46,3 @@ class Deadline:
     def sooner_ms(self, margin_ms: float) -> "Deadline":
         """The deadline that lies `margin_ms` before this one."""
         return Deadline(self.at_s - margin_ms / 1e3, self.clock)
-
-    def within_ms(self, budget_ms: float) -> "Deadline":
-        """This deadline, or the one `budget_ms` from now where that is sooner."""
-        return Deadline(min(self.at_s, self.clock() + budget_ms / 1e3), self.clock)

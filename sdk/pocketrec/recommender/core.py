@@ -74,25 +74,17 @@ class Core:
     def view(self, user_id: str) -> UserView:
         """What an answer to a user starts from."""
         read = self.history(user_id)
-        engine = read.engine
         vector = None
         if read.known:
-            vector = self._states.follow(engine, user_id, read.known)[1]
+            vector = self._states.follow(read.engine, user_id, read.known)[1]
             if self._adaptation is not None:
-                learner = Learner(engine, self._adaptation)
+                learner = Learner(read.engine, self._adaptation)
                 vector = self._tastes.adapted(learner, user_id, read.known, vector)
             if self._revision.removals != read.removals:
                 # Erased while it was read: what was read must not stay.
                 self._states.forget(user_id)
                 self._tastes.forget(user_id)
-        return UserView(
-            engine,
-            read.history,
-            read.known,
-            read.unknown,
-            read.disliked,
-            vector,
-        )
+        return UserView(read, vector)
 
     def erase(self, user_id: str) -> int:
         """Removes all that is kept of a user; gives the number of events."""

@@ -16,18 +16,18 @@ def improved(
     filters: Filters | None,
 ) -> Recommendation:
     """As `improve`; with filters the server scores the device's best that pass them."""
-    pool = None
+    read, pool = view.read, None
     if filters:
-        exclude = view.disliked | frozenset(view.known)
-        ranked = view.engine.rank(view.vector, max(k, POOL), exclude=exclude, filters=filters)
+        exclude = read.disliked | frozenset(read.known)
+        ranked = read.engine.rank(view.vector, max(k, POOL), exclude=exclude, filters=filters)
         pool = [item.item_id for item in ranked.items]
     return improve(
         client,
-        view.engine,
-        view.history.items,
+        read.engine,
+        read.history.items,
         k,
         answer,
         deadline,
-        deny=sorted(view.history.disliked),
+        deny=sorted(read.history.disliked),
         candidates=pool,
     )

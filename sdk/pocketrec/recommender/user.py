@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pocketrec.events import Event
 from pocketrec.events.event import check_text
 from pocketrec.recommender.history import UserHistory, history_of
 from pocketrec_runtime import Explanation, Recommendation, RuleContext, Rules, Scores
-from pocketrec_runtime.answers import answer_source, ranked_items
-from pocketrec_runtime.lookup import Filters, drop_retired, resolve
+from pocketrec_runtime.lookup import Filters
 
 if TYPE_CHECKING:
     from pocketrec.recommender.core import Core
-    from pocketrec.recommender.view import UserView
+    from pocketrec.recommender.histories import ReadHistory
 
 
 class User:
@@ -84,15 +81,16 @@ class User:
         """
         deadline = self._core.deadline(deadline_ms)
         view = self._core.view(self._id)
-        exclude = view.disliked if include_seen else view.disliked | frozenset(view.known)
-        answer = view.engine.rank(
+        read = view.read
+        exclude = read.disliked if include_seen else read.disliked | frozenset(read.known)
+        answer = read.engine.rank(
             view.vector,
             k,
             exclude=exclude,
             filters=filters,
-            unknown=view.unknown,
+            unknown=read.unknown,
             rules=rules,
-            context=None if rules is None else self._context(view),
+            context=None if rules is None else self._context(read),
         )
         if deadline is None or rules is not None or include_seen:
             return answer
@@ -106,17 +104,8 @@ class User:
             EventStoreError: The store cannot be read.
         """
         view = self._core.view(self._id)
-        engine, catalogue = view.engine, view.engine.catalogue
-        wanted, unknown = drop_retired(catalogue, *resolve(catalogue, candidates, "candidates"))
-        indices = np.array(wanted, np.int64)
-        source, reason = answer_source(view.vector is not None, view.unknown)
-        if view.vector is None:
-            scores = shares = catalogue.popularity[indices]
-        else:
-            scores = engine.scan.scores(view.vector, indices)
-            shares = engine.probability(scores)
-        items = ranked_items(catalogue, indices, scores, shares)
-        return Scores(items, source, reason, engine.fingerprint, view.unknown, unknown)
+        read = view.read
+        return read.engine.score_candidates(view.vector, candidates, unknown=read.unknown)
 
     def explain(self, item: str, *, top: int = 3) -> Explanation:
         """Which items of the user's history drove a recommendation; see docs/explanations.md.
@@ -173,5 +162,5 @@ class User:
         """
         return self._core.erase(self._id)
 
-    def _context(self, view: "UserView") -> RuleContext:
-        return RuleContext(history=view.known, shown=view.history.shown, now_s=self._core.clock())
+    def _context(self, read: "ReadHistory") -> RuleContext:
+        return RuleContext(history=read.known, shown=read.history.shown, now_s=self._core.clock())

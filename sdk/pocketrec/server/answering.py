@@ -14,7 +14,7 @@ from pocketrec.wire import (
     Source,
 )
 from pocketrec_runtime import Catalogue
-from pocketrec_runtime.lookup import resolve
+from pocketrec_runtime.lookup import drop_retired, resolve
 from pocketrec_runtime.scan import best
 
 
@@ -27,7 +27,7 @@ def known_history(catalogue: Catalogue, history: Sequence[str]) -> tuple[int, ..
 def recommended(
     catalogue: Catalogue, model: str, request: RecommendRequest, scores: NDArray[np.float32] | None
 ) -> RecommendAnswer:
-    """The best items that are neither of the history nor denied; ties by index.
+    """The best items that are neither of the history, denied nor retired; ties by index.
 
     Args:
         catalogue: The model's.
@@ -38,6 +38,8 @@ def recommended(
     ranked = (catalogue.popularity if scores is None else scores).copy()
     excluded, _ = resolve(catalogue, [*request.history, *request.deny], "history")
     ranked[excluded] = -np.inf
+    if catalogue.active is not None:
+        ranked[~catalogue.active] = -np.inf
     indices, values = best(ranked, request.k)
     return RecommendAnswer(
         model, _scored(catalogue, indices.tolist(), values.tolist()), _source(scores)
@@ -47,8 +49,9 @@ def recommended(
 def scored(
     catalogue: Catalogue, model: str, request: ScoreRequest, scores: NDArray[np.float32] | None
 ) -> ScoreAnswer:
-    """Scores of the candidates that the catalogue knows, in the order asked."""
-    wanted, _ = resolve(catalogue, request.candidates, "candidates")
+    """Scores of the candidates that the catalogue knows and did not retire, as they were asked."""
+    known, unknown = resolve(catalogue, request.candidates, "candidates")
+    wanted, _ = drop_retired(catalogue, known, unknown)
     values = (catalogue.popularity if scores is None else scores)[wanted].tolist()
     return ScoreAnswer(model, _scored(catalogue, wanted, values), _source(scores))
 

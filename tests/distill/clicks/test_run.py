@@ -95,7 +95,7 @@ def test_new_texts_are_told_apart(run: Path) -> None:
 
 def test_the_valid_part_is_measured_from_text(run: Path) -> None:
     config = load_config(run / "config.toml")
-    measured = evaluate_clicks(run / "bundle", run, None, "valid", config)
+    measured = evaluate_clicks(Engine.open(run / "bundle"), run, None, "valid", config)
     assert measured["candidates_scored_from"] == "text"
     assert measured["group_auc"] > 0.95
     assert measured["log_loss"] < 0.7 * measured["log_loss_of_base_rate"]

@@ -16,6 +16,8 @@ ROLES = ("user", "item", "time", "event", "weight", "rating", "title")
         ("userId movieId rating timestamp", "userId movieId timestamp - - rating"),
         ("user_id item_id position", "user_id item_id position - - -"),
         ("userID artistID weight", "userID artistID - - weight -"),
+        ("user_id artist_id track_id product", "user_id track_id - - - -"),
+        ("user product_id movie_id", "user movie_id - - - -"),
         ("InvoiceNo StockCode Description Quantity InvoiceDate CustomerID",
          "CustomerID StockCode InvoiceDate - - -"),
         ("reviewerID asin overall unixReviewTime", "reviewerID asin unixReviewTime - - overall"),

@@ -36,6 +36,10 @@ def test_of_equally_frequent_titles_the_first_counts() -> None:
     assert titles({"title": of_a}) == ("A2", "B", "C")
 
 
+def test_what_may_be_a_title_is_one() -> None:
+    assert titles({"title": ["None", "None", "nan", "nan", "NA", "NA"]}) == ("None", None, "NA")
+
+
 def test_a_column_with_a_role_is_no_title() -> None:
     kinds, headlines = ["view"] * 6, list("AABBCC")
     assert titles({"name": kinds, "headline": headlines}, event="name") == ("A", "B", "C")

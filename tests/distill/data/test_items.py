@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pocketrec_distill.data import DataSettings, ItemTable, item_table, read_table
-from pocketrec_distill.data.items import MAX_LIST_CHARACTERS
+from pocketrec_distill.data.items import MAX_LIST_CHARACTERS, MAX_TAGS
 from pocketrec_distill.errors import DataError
 
 
@@ -50,6 +50,12 @@ def test_no_usable_row() -> None:
         ("id name", "name"),
         ("StockCode Description", "Description"),
         ("item brand", None),
+        ("track_id artist_name track_name", "track_name"),
+        ("song_id artist_name song", "song"),
+        ("item artist_name track_name", "track_name"),
+        ("artist_id description artist_name", "artist_name"),
+        ("video_id video title video_description", "title"),
+        ("video_id video headline", "headline"),
     ],
 )
 def test_the_title(names: str, title: str | None) -> None:
@@ -134,6 +140,44 @@ def test_columns_that_describe_nothing_are_left_out() -> None:
     assert found.columns == {"title": ("t",)}
 
 
+def test_a_column_without_words_is_no_title() -> None:
+    found = items({"item": ["1"], "title": pa.array([{"en": "t"}]), "name": ["n"]})
+    assert found.columns == {"title": ("n",)}
+
+
+def test_row_labels_describe_nothing() -> None:
+    nameless = {"": ["0"], "Unnamed: 0": ["0"], "Unnamed: 0.1": ["0"], " ": ["0"]}
+    named = {"unnamed": ["x"], "index": ["7"]}
+    found = items({"item": ["1"], **nameless, **named})
+    assert found.columns == {"title": (None,), "unnamed": ("x",), "index": ("7",)}
+    assert items({"Unnamed: 0": ["1"], **named}, item_id="Unnamed: 0").item_ids == ("1",)
+    assert items({"item": ["1"], **nameless}, title="Unnamed: 0").columns == {"title": ("0",)}
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "NULL", "null", "\\N", "<NA>", "N/A", " nan "])
+def test_words_for_a_missing_value_are_no_text(word: str) -> None:
+    found = items(
+        {
+            "item": ["1", "2"],
+            "title": [word, "Song"],
+            "year": [word, "1999"],
+            "genres": [f"Rock|{word}", "Folk|Pop"],
+            "tags": pa.array([[word], ["a", word]]),
+        }
+    )
+    assert found.columns == {
+        "title": (None, "Song"),
+        "year": (None, "1999"),
+        "genres": (("Rock",), ("Folk", "Pop")),
+        "tags": (None, ("a",)),
+    }
+
+
+@pytest.mark.parametrize("word", ["None", "NA", "Nan", "Null", "0", "-"])
+def test_what_may_be_a_title_is_text(word: str) -> None:
+    assert items({"item": ["1"], "title": [word]}).columns == {"title": (word,)}
+
+
 def test_a_title_that_is_a_list_is_one_text() -> None:
     assert items({"item": ["1", "2"], "title": pa.array([["A", "B"], []])}).columns["title"] == (
         "A, B",
@@ -146,13 +190,47 @@ def test_recbole_items(tmp_path: Path) -> None:
     path = tmp_path / "a.item"
     path.write_text(
         "item_id:token\tmovie_title:token_seq\tyear:token\tclass:token_seq\n"
-        "1\tToy Story\t1995\tAnimation Children's\n2\tHeat\t\t\n"
+        "1\tToy Story\t1995\tAnimation Children's\n2\tHeat\t\t\n3\tBambi\t1942\tAnimation\n"
     )
     assert item_table(read_table(path), DataSettings())[0] == ItemTable(
-        ("1", "2"),
-        {"title": ("Toy Story", "Heat"), "year": ("1995", None),
-         "class": (("Animation", "Children's"), None)},
+        ("1", "2", "3"),
+        {"title": ("Toy Story", "Heat", "Bambi"), "year": ("1995", None, "1942"),
+         "class": (("Animation", "Children's"), None, ("Animation",))},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["'Movies & TV', 'Studio, Specials'", "'Pens'", ""],
+         (("Movies & TV", "Studio, Specials"), ("Pens",), None)),
+        (["['A B', 'C']", "{A,B}", "nan", "'A', \"B's\""],
+         (("A B", "C"), ("A", "B"), None, ("A", "B's"))),
+        (["Action, Free to Play", "Free to Play", "'Til, Dawn"],
+         (("Action", "Free to Play"), ("Free to Play",), ("'Til", "Dawn"))),
+        (["Sci Fi|War", "War"], (("Sci Fi", "War"), ("War",))),
+        (["Drama", "War Drama", "Sci-Fi War"], (("Drama",), ("War", "Drama"), ("Sci-Fi", "War"))),
+        (["Mark P. O. Morford", "Amy Tan", "Homer"], ("Mark P. O. Morford", "Amy Tan", "Homer")),
+        (["7 up", "1995 1996"], ("7 up", "1995 1996")),
+        (["'" + "a " * MAX_LIST_CHARACTERS + "'"], ("'" + "a " * MAX_LIST_CHARACTERS + "'",)),
+        (["[ " * 9000 + "x", "'x' 'y"], ("[ " * 9000 + "x", "'x' 'y")),
+    ],
+    ids=lambda value: str(value)[:30],
+)  # fmt: skip
+def test_recbole_lists(tmp_path: Path, values: list[str], expected: tuple) -> None:
+    path = tmp_path / "a.item"
+    rows = [f"{n}\t{value}\n" for n, value in enumerate(values)]
+    path.write_text("item_id:token\tx:token_seq\n" + "".join(rows))
+    assert item_table(read_table(path), DataSettings())[0].columns["x"] == expected
+
+
+def test_many_words_are_no_tags(tmp_path: Path) -> None:
+    path = tmp_path / "a.item"
+    for words, expected in ((MAX_TAGS, ("w0", "w1")), (MAX_TAGS + 1, "w0 w1")):
+        rows = [f"{n}\tw{n}\n" for n in range(words)]
+        path.write_text("item_id:token\tx:token_seq\n" + "".join(rows) + "last\tw0 w1\n")
+        found = item_table(read_table(path), DataSettings())[0]
+        assert found.columns["x"][-1] == expected
 
 
 def test_extended() -> None:

@@ -69,6 +69,26 @@ def test_objects_by_id(tmp_path: Path, indent: int | None) -> None:
     assert found.to_pylist() == [{"user_id": "7", "item": "5", "ts": "9"}]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_only_list_of_objects_is_wrapped(tmp_path: Path, indent: int | None) -> None:
+    rows = [{"customerId": "c", "item": "1"}, {"customerId": "d", "item": "2"}]
+    found = table(tmp_path, json.dumps({"data": rows}, indent=indent))
+    assert found.to_pylist() == rows
+    items = [{"id": "1", "title": "Lamp"}]
+    assert table(tmp_path, json.dumps({"items": items}, indent=indent)).to_pylist() == items
+    one = table(tmp_path, json.dumps({"u": ["1", "2"]}, indent=indent))
+    assert one["user_id"].to_pylist() == ["u", "u"]
+
+
+def test_objects_with_a_user_belong_to_nobody_else(tmp_path: Path) -> None:
+    rows = {"train": [{"Customer ID": "c", "item": "1"}], "test": [{"Customer ID": "d"}]}
+    found = table(tmp_path, json.dumps(rows))
+    assert found.to_pydict() == {"Customer ID": ["c", "d"], "item": ["1", None]}
+    visits = {"u": [{"session_id": "7", "item": "1"}], "v": [{"session_id": "8", "item": "1"}]}
+    found = table(tmp_path, json.dumps(visits))
+    assert found["user_id"].to_pylist() == ["u", "v"]
+
+
 def test_objects_of_lists_may_be_rows(tmp_path: Path) -> None:
     rows = [{"tags": ["a"], "more": ["b"]}, {"tags": ["c"], "more": []}]
     assert table(tmp_path, lines(*rows)).to_pydict()["tags"] == [["a"], ["c"]]

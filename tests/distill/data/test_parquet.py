@@ -88,6 +88,20 @@ def test_a_folder_may_hold_its_tables_in_parts(tmp_path: Path, names: tuple[str,
     assert found.items["title"].to_pylist() == ["A", "B"]
 
 
+NUMBERED = ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet")
+
+
+def test_numbered_parts_are_a_table_if_none_is_missing(tmp_path: Path) -> None:
+    folder = write_parts(tmp_path / "data", NUMBERED)
+    assert rows(read_inputs(folder, None, DataSettings()).interactions) == EXPECTED
+    (folder / NUMBERED[1]).rename(folder / "test-00000-of-00001.parquet")
+    assert not is_folder_of_parts(folder), "two tables"
+    (folder / "test-00000-of-00001.parquet").unlink()
+    assert not is_folder_of_parts(folder), "half of one"
+    with pytest.raises(DataError, match="the parts of one joined to one file, or Parquet's alone"):
+        read_inputs(folder, None, DataSettings())
+
+
 def test_other_folders_are_no_table(tmp_path: Path) -> None:
     folder = write_parts(tmp_path / "log")
     (folder / "notes.txt").touch()

@@ -50,7 +50,7 @@ def test_what_is_said_is_read_back() -> None:
     [
         ({"usr": "u"}, r"\[data\] has no setting 'usr'; known: format, baskets, user"),
         ({"user": 3}, r"\[data\] user is 3; it must be of type str"),
-        ({"user_core": 0}, r"\[data\] user_core is 0; it must be at least 1"),
+        ({"user_core": 0}, r"\[data\] user_core is 0; give a finite number above 0"),
         ({"item_core": -2}, r"\[data\] item_core is -2"),
         ({"user_core": 2.0}, "must be of type int"),
         ({"user_core": True}, "must be of type int"),

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.config import load_config
-from pocketrec_distill.evaluation.ranking import evaluate
+from pocketrec_distill.evaluation.ranking import EngineScorer, evaluate
 from pocketrec_distill.models.base import SequenceScorer
 from pocketrec_distill.models.trend import Demand, Followed
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.precision import FULL, SMALLEST
 from pocketrec_distill.pipeline.prepare import prepare

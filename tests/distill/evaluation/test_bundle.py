@@ -2,13 +2,14 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pocketrec_distill.data import DataSettings
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation.bundle import difference_from_report, evaluate_bundle
-from pocketrec_runtime import read_bundle, write_bundle
+from pocketrec_runtime import Engine, read_bundle, write_bundle
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "v1_0" / "rings"
 SHIPPED = {"split": "leave-one-out", "test": {"shipped": {"users": 119}}}
@@ -30,19 +31,24 @@ def bundle(folder: Path, metrics: dict[str, object]) -> Path:
     return path
 
 
+def measured(
+    path: Path, table: Path, split: str | None = None, *, baskets: bool = False
+) -> dict[str, Any]:
+    return evaluate_bundle(Engine.open(path), table, split, DataSettings(baskets=baskets))
+
+
 def test_settings_of_the_run_measure_what_its_report_did(table: Path, tmp_path: Path) -> None:
     """What was held out in baskets is not the last events; without the setting it is said."""
-    baskets = DataSettings(baskets=True)
     unknown = bundle(tmp_path / "a", {})
-    users = evaluate_bundle(unknown, table, None, baskets)["users"]
+    users = measured(unknown, table, baskets=True)["users"]
     reported = bundle(tmp_path / "b", {**SHIPPED, "test": {"shipped": {"users": users}}})
-    assert evaluate_bundle(reported, table, None, baskets)["differs_from_report"] is None
-    plain = evaluate_bundle(reported, table, None, DataSettings())
+    assert measured(reported, table, baskets=True)["differs_from_report"] is None
+    plain = measured(reported, table)
     assert plain["users"] != users
     assert plain["differs_from_report"] == (
         f"the report of this bundle measured {users} test users, this is of {plain['users']}"
     )
-    assert evaluate_bundle(unknown, table, None, DataSettings())["differs_from_report"] is None
+    assert measured(unknown, table)["differs_from_report"] is None
 
 
 def test_the_split_of_the_report_is_taken_where_none_is_asked_for(tmp_path: Path) -> None:
@@ -50,13 +56,24 @@ def test_the_split_of_the_report_is_taken_where_none_is_asked_for(tmp_path: Path
     walks = [f"u{user},{user % 3}-{step},{step}" for user in range(6) for step in range(10)]
     table.write_text("\n".join(["user_id,item_id,timestamp", *walks]) + "\n", encoding="utf-8")
     path = bundle(tmp_path, {"split": "temporal"})
-    assert evaluate_bundle(path, table, None, DataSettings())["split"] == "temporal"
-    asked = evaluate_bundle(path, table, "leave-one-out", DataSettings())
+    assert measured(path, table)["split"] == "temporal"
+    asked = measured(path, table, "leave-one-out")
     assert asked["split"] == "leave-one-out"
     assert asked["differs_from_report"] == (
         "the report of this bundle is of a temporal split, this is of leave-one-out"
     )
-    assert evaluate_bundle(GOLDEN, table, None, DataSettings())["split"] == "leave-one-out"
+    assert measured(GOLDEN, table)["split"] == "leave-one-out"
+
+
+def test_the_column_whose_items_the_bundle_knows_is_measured(table: Path, tmp_path: Path) -> None:
+    """A log that was distilled beside an items table has other ids of items, too."""
+    path = tmp_path / "more.csv"
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    lines = [header.replace("item_id", "asin,parent_asin")]
+    lines += [row.replace(",", ",another,", 1) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    cleaning = measured(GOLDEN, path)["cleaning"]
+    assert cleaning["columns"]["item"] == "parent_asin"
 
 
 @pytest.mark.parametrize(
@@ -68,8 +85,8 @@ def test_a_temporal_split_needs_times(tmp_path: Path, last: str, said: str) -> N
     rows = [row if last else row.rpartition(",")[0] for row in walks]
     table.write_text("\n".join([f"user_id,item_id{last}", *rows]) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=f"a temporal split needs times, but .*{said}"):
-        evaluate_bundle(GOLDEN, table, "temporal", DataSettings())
-    assert evaluate_bundle(GOLDEN, table, "leave-one-out", DataSettings())["users"] == 6
+        measured(GOLDEN, table, "temporal")
+    assert measured(GOLDEN, table, "leave-one-out")["users"] == 6
 
 
 @pytest.mark.parametrize(

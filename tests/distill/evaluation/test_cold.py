@@ -6,9 +6,9 @@ import numpy as np
 
 from pocketrec_distill.evaluation.cold import WithNew, by_item, evaluate_cold
 from pocketrec_distill.evaluation.metrics import RankingMetrics
+from pocketrec_distill.evaluation.queries import ColdItems, QuerySet
 from pocketrec_distill.models.base import Floats, History
 from pocketrec_distill.models.tfidf import TfIdf
-from pocketrec_distill.pipeline.dataset import ColdItems, QuerySet
 
 
 class Fixed:

@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.evaluation import ranking
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import evaluate, top_unseen
-
-
-@dataclass(frozen=True)
-class Held:
-    histories: list[np.ndarray]
-    targets: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Table:
         return self.rows[[int(history[0]) for history in histories]]
 
 
-def brute_force(rows: list[list[float]], held: Held) -> tuple[list[int], float]:
+def brute_force(rows: list[list[float]], held: QuerySet) -> tuple[list[int], float]:
     """Rank by sorting with the target last among equals; the ten best by sorting too."""
     ranks, shown = [], set()
     for history, target in zip(held.histories, held.targets, strict=True):
@@ -51,7 +46,7 @@ def brute_force(rows: list[list[float]], held: Held) -> tuple[list[int], float]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[list[list[float]], Held]:
+def cases(draw: st.DrawFn) -> tuple[list[list[float]], QuerySet]:
     items = draw(st.integers(2, 16))
     queries = draw(st.integers(1, items))
     rows, histories, targets = [], [], []
@@ -67,12 +62,12 @@ def cases(draw: st.DrawFn) -> tuple[list[list[float]], Held]:
         histories.append(np.array([query, *(seen - {query})], dtype=np.int32))
         targets.append(draw(st.sampled_from(unseen)))
         rows.append(row)
-    return rows, Held(histories, np.array(targets, dtype=np.int64))
+    return rows, QuerySet(histories, np.array(targets, dtype=np.int64))
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(cases())
-def test_equals_brute_force(case: tuple[list[list[float]], Held]) -> None:
+def test_equals_brute_force(case: tuple[list[list[float]], QuerySet]) -> None:
     rows, held = case
     metrics = evaluate(Table(np.array(rows, np.float32)), held)
     ranks, coverage = brute_force(rows, held)
@@ -82,7 +77,7 @@ def test_equals_brute_force(case: tuple[list[list[float]], Held]) -> None:
 
 def test_batches_are_put_together_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(1).normal(size=(7, 9)).astype(np.float32)
-    held = Held([np.array([q], np.int32) for q in range(7)], np.array([8, 7, 8, 0, 1, 2, 3]))
+    held = QuerySet([np.array([q], np.int32) for q in range(7)], np.array([8, 7, 8, 0, 1, 2, 3]))
     whole = evaluate(Table(rows), held)
     monkeypatch.setattr(ranking, "BATCH", 3)
     parts = evaluate(Table(rows), held)
@@ -92,11 +87,11 @@ def test_batches_are_put_together_in_order(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_no_query_is_an_error() -> None:
     with pytest.raises(DataError, match="no held-out event"):
-        evaluate(Table(np.zeros((1, 2), np.float32)), Held([], np.array([], np.int64)))
+        evaluate(Table(np.zeros((1, 2), np.float32)), QuerySet([], np.array([], np.int64)))
 
 
 def test_a_repeat_is_refused_rather_than_counted() -> None:
-    held = Held([np.array([0, 1], np.int32)], np.array([1]))
+    held = QuerySet([np.array([0, 1], np.int32)], np.array([1]))
     with pytest.raises(DataError, match="target item 1"):
         evaluate(Table(np.zeros((1, 3), np.float32)), held)
 

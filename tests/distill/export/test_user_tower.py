@@ -2,6 +2,7 @@
 
 import getpass
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,12 @@ import pytest
 import torch
 
 from pocketrec_distill.export import export_user_tower, quantize_model
-from pocketrec_distill.models import SequenceScorer, TowerShape
+from pocketrec_distill.models import TowerShape
 from pocketrec_distill.models.student import Student
-from pocketrec_runtime import (
-    BundleContents,
-    Calibration,
-    Catalogue,
-    Engine,
-    ModelShape,
-    record_golden,
-    write_bundle,
-)
+from pocketrec_runtime import ModelShape
 from pocketrec_runtime.towers import OnnxUserTower
+
+Opened = Callable[[Student, bytes], OnnxUserTower]
 
 ITEMS, WINDOW = 9, 6
 SHAPES = {
@@ -45,22 +40,10 @@ def exported(request: pytest.FixtureRequest) -> tuple[Student, bytes]:
     return student, export_user_tower(student)
 
 
-def model_shape(student: Student) -> ModelShape:
-    shape = student.shape
-    return ModelShape(
-        width=shape.width,
-        blocks=shape.blocks,
-        heads=shape.heads,
-        kv_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        window=WINDOW,
-        items=ITEMS,
-        rows="float32",
-    )
-
-
-def opened(student: Student, model: bytes) -> OnnxUserTower:
-    return OnnxUserTower(model, model_shape(student))
+@pytest.fixture
+def opened(shape_of: Callable[[Student, int], ModelShape]) -> Opened:
+    """Opens a student's tower."""
+    return lambda student, model: OnnxUserTower(model, shape_of(student, WINDOW))
 
 
 def worst(name: str, found: np.ndarray, expected: torch.Tensor) -> float:
@@ -97,7 +80,9 @@ def test_names_types_and_shapes_are_the_contracts(exported: tuple[Student, bytes
 
 @torch.inference_mode()
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, 6), (2, 3), (5, 4)])
-def test_prefill_equals_pytorch(exported: tuple[Student, bytes], batch: int, length: int) -> None:
+def test_prefill_equals_pytorch(
+    exported: tuple[Student, bytes], opened: Opened, batch: int, length: int
+) -> None:
     student, data = exported
     events = torch.randn(batch, length, student.shape.width)
     found, cache = opened(student, data).run(events.numpy())
@@ -113,7 +98,9 @@ def test_a_small_tower_is_few_operators(exported: tuple[Student, bytes]) -> None
 
 
 @torch.inference_mode()
-def test_append_equals_pytorch_from_an_empty_past(exported: tuple[Student, bytes]) -> None:
+def test_append_equals_pytorch_from_an_empty_past(
+    exported: tuple[Student, bytes], opened: Opened
+) -> None:
     student, data = exported
     tower = opened(student, data)
     events = torch.randn(3, 8, student.shape.width)
@@ -159,7 +146,9 @@ def test_the_same_student_gives_the_same_bytes() -> None:
     assert export_user_tower(student) == export_user_tower(student)
 
 
-def test_the_int8_variant_runs_and_stays_near(exported: tuple[Student, bytes]) -> None:
+def test_the_int8_variant_runs_and_stays_near(
+    exported: tuple[Student, bytes], opened: Opened
+) -> None:
     student, data = exported
     small = quantize_model(data)
     nodes = {node.op_type for node in onnx.load_model_from_string(small).graph.node}
@@ -178,37 +167,6 @@ def test_the_int8_variant_runs_and_stays_near(exported: tuple[Student, bytes]) -
 
 
 def test_a_bundle_of_it_ranks_as_pytorch_does(
-    exported: tuple[Student, bytes], tmp_path: Path
+    exported: tuple[Student, bytes], check_ranks_as_pytorch: Callable[..., None]
 ) -> None:
-    student, data = exported
-    ids = [f"item {index}" for index in range(ITEMS)]
-    with torch.inference_mode():
-        rows = np.ascontiguousarray(student.item_vectors().numpy())
-    contents = BundleContents(
-        model=model_shape(student),
-        catalogue=Catalogue(
-            ids=ids,
-            rows=rows,
-            scales=None,
-            bias=np.zeros(ITEMS, np.float32),
-            popularity=np.full(ITEMS, 1 / ITEMS, np.float32),
-            columns={"title": ids},
-        ),
-        calibration=Calibration(),
-        user_tower=data,
-        metrics={},
-        license="CC0-1.0",
-        provenance={},
-    )
-    write_bundle(tmp_path / "bundle", record_golden(contents, [ids[:3], ids[5:]], k=3))
-    engine = Engine.open(tmp_path / "bundle")
-    history = np.array([4, 0, 7], np.int32)
-    expected = SequenceScorer(student, WINDOW).scores([history])[0]
-    before = engine.reused_positions
-    state, _ = engine.prefill(history[:2].tolist())
-    _, vector = engine.append(state, 7)
-    assert engine.reused_positions == before + 2
-    assert worst("engine", engine.scores(vector), torch.from_numpy(expected)) < 1e-4
-    order = [item for item in np.argsort(-expected).tolist() if item not in history]
-    answer = engine.recommend([ids[item] for item in history], k=4)
-    assert [item.item_id for item in answer.items] == [ids[item] for item in order[:4]]
+    check_ranks_as_pytorch(*exported, WINDOW)

@@ -11,7 +11,7 @@ from pocketrec_distill.errors import ConfigError, SourceError
 from pocketrec_distill.llm import BaseLlm, load_base_llm
 from pocketrec_distill.llm.adapters import ADAPTERS, Adapted, AdapterShape
 from pocketrec_distill.models import SequenceScorer
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.training import TrainSettings, fit
 
 ITEMS, WIDTH = 9, 12
@@ -24,7 +24,7 @@ MARKS = {"lora": "lora_", "adalora": "lora_", "ia3": "ia3_", "prefix": "prompt_e
 def made(llm: BaseLlm, kind: str, seed: int = 0, steps: int = 12) -> Teacher:
     torch.manual_seed(seed)
     states = np.random.default_rng(1).normal(size=(ITEMS, 7)).astype(np.float32)
-    shape = LoraShape(rank=3, kind=kind, steps=steps, learning_rate_ratio=1.0)
+    shape = TeacherShape(AdapterShape(kind, 3, steps), adapter_rate=1.0)
     return Teacher(llm, ITEMS, WIDTH, states, shape, dropout=0.0)
 
 
@@ -167,9 +167,9 @@ def test_checkpointing_changes_no_gradient(llm_folder: Path) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ConfigError, match="adapter is 'dora'; choose lora, adalora, ia3, prefix"):
+    with pytest.raises(ConfigError, match="adapter is 'dora'; choose one of lora, adalora"):
         AdapterShape("dora")
     with pytest.raises(ConfigError, match="which checkpointing drops"):
         AdapterShape("prefix", checkpointing=True)
-    with pytest.raises(ConfigError, match="rank 0"):
+    with pytest.raises(ConfigError, match="rank is 0; give at least 1"):
         AdapterShape("lora", 0)

@@ -1,5 +1,6 @@
 """The LLM student: the teacher itself where all blocks are kept, and its cache and export."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +10,14 @@ import torch
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.export import export_gguf, export_user_tower
 from pocketrec_distill.llm import BaseLlm
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.llm.base import decoder_blocks
-from pocketrec_distill.models import SequenceScorer, TowerShape
+from pocketrec_distill.models import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent, kept_blocks, prune_teacher
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.training import TrainSettings, fit
 from pocketrec_distill.training.alignment import Alignment, group_ends
-from pocketrec_runtime import (
-    BundleContents,
-    Calibration,
-    Catalogue,
-    Engine,
-    ModelShape,
-    record_golden,
-    write_bundle,
-)
+from pocketrec_runtime import ModelShape
 from pocketrec_runtime.towers import NumpyUserTower, OnnxUserTower, RunSettings
 from pocketrec_runtime.towers.llama_user import LlamaUserTower
 
@@ -34,7 +28,7 @@ STATES = np.random.default_rng(0).normal(size=(ITEMS, 32)).astype(np.float32)
 def trained(llm: BaseLlm) -> Teacher:
     """A teacher whose adapters do something; the LLM has 2 blocks, width 32, 2 heads over 1."""
     torch.manual_seed(3)
-    teacher = Teacher(llm, ITEMS, WIDTH, STATES, LoraShape(rank=2), dropout=0.0)
+    teacher = Teacher(llm, ITEMS, WIDTH, STATES, TeacherShape(AdapterShape(rank=2)), dropout=0.0)
     for name, parameter in teacher.named_parameters():
         if parameter.requires_grad:
             std = 0.5 if "lora_B" in name else 0.3
@@ -124,28 +118,16 @@ def test_the_teacher_stays_as_it_was(teacher: Teacher) -> None:
         assert torch.equal(value, before[name]), name
 
 
-def shape_of(student: LlmStudent) -> ModelShape:
-    shape = student.shape
-    return ModelShape(
-        width=student.width,
-        blocks=shape.blocks,
-        heads=shape.heads,
-        kv_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        window=WINDOW,
-        items=ITEMS,
-        rows="float32",
-    )
-
-
 @torch.inference_mode()
-def test_the_exported_tower_equals_pytorch_and_its_cache_is_exact(teacher: Teacher) -> None:
+def test_the_exported_tower_equals_pytorch_and_its_cache_is_exact(
+    teacher: Teacher, shape_of: Callable[..., ModelShape]
+) -> None:
     student = pruned(teacher, 1, 1)
     with torch.no_grad():
         # Bases and norms away from the usual ones, so that one left out shows.
         student.rope_theta, student.norm.eps = 500.0, 1e-3
         student.norm.weight.uniform_(0.5, 1.5)
-    tower = OnnxUserTower(export_user_tower(student), shape_of(student))
+    tower = OnnxUserTower(export_user_tower(student), shape_of(student, WINDOW))
     events = torch.randn(2, 6, WIDTH)
     whole = student(events)
     found, _ = tower.run(events.numpy())
@@ -158,34 +140,10 @@ def test_the_exported_tower_equals_pytorch_and_its_cache_is_exact(teacher: Teach
 
 
 def test_a_bundle_whose_tower_is_wider_than_its_items_ranks_as_pytorch_does(
-    teacher: Teacher, tmp_path: Path
+    teacher: Teacher, check_ranks_as_pytorch: Callable[..., None]
 ) -> None:
     student = pruned(teacher, 1, 1)
-    ids = [f"item {index}" for index in range(ITEMS)]
-    with torch.inference_mode():
-        rows = np.ascontiguousarray(student.item_vectors().numpy())
-        tower = export_user_tower(student)
-    contents = BundleContents(
-        model=shape_of(student),
-        catalogue=Catalogue(
-            ids=ids,
-            rows=rows,
-            scales=None,
-            bias=np.zeros(ITEMS, np.float32),
-            popularity=np.full(ITEMS, 1 / ITEMS, np.float32),
-            columns={"title": ids},
-        ),
-        calibration=Calibration(),
-        user_tower=tower,
-        license="CC0-1.0",
-    )
-    write_bundle(tmp_path / "bundle", record_golden(contents, [ids[:3], ids[5:]], k=3))
-    engine = Engine.open(tmp_path / "bundle")
-    history = np.array([4, 0, 7], np.int32)
-    expected = SequenceScorer(student, WINDOW).scores([history])[0]
-    state, _ = engine.prefill(history[:2].tolist())
-    _, vector = engine.append(state, 7)
-    assert worst(engine.scores(vector), expected) < 1e-4
+    check_ranks_as_pytorch(student, export_user_tower(student), WINDOW)
 
 
 def test_groups_of_blocks_by_hand() -> None:

@@ -60,6 +60,16 @@ def test_scores_by_hand() -> None:
     np.testing.assert_array_equal(scores, [3 * powers + 2, 4 * powers + 1])
 
 
+def test_user_vectors_by_hand() -> None:
+    asked = [np.array(events, np.int32) for events in ([9, 0, 1], [2], [5, 3])]
+    for batch in (1, 2, 3):
+        users = SequenceScorer(RunningSum(), window=2, batch=batch).user_vectors(asked)
+        # The newest two of the first: [1, 1] + [2, 1].
+        assert users.dtype == np.float32
+        assert users.tolist() == [[3, 2], [4, 1], [40, 2]]
+    assert SequenceScorer(RunningSum(), window=2).user_vectors([]).shape == (0, 2)
+
+
 def test_a_batch_with_padding_equals_one_by_one(model: SequenceModel) -> None:
     together = SequenceScorer(model, WINDOW).scores(histories())
     small = SequenceScorer(model, WINDOW, batch=2).scores(histories())

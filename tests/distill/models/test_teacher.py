@@ -8,9 +8,10 @@ import torch
 
 from pocketrec_distill.errors import SourceError
 from pocketrec_distill.llm import BaseLlm, load_base_llm
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 
 ITEMS, WIDTH, STATE_WIDTH = 9, 12, 7
 HISTORIES = [np.array([3, 1, 8], np.int32), np.array([5], np.int32)]
@@ -20,9 +21,11 @@ def states() -> np.ndarray:
     return np.random.default_rng(1).normal(size=(ITEMS, STATE_WIDTH)).astype(np.float32)
 
 
-def made(llm: BaseLlm, lora: LoraShape | None = None, seed: int = 0) -> Teacher:
+def made(llm: BaseLlm, shape: TeacherShape | None = None, seed: int = 0) -> Teacher:
     torch.manual_seed(seed)
-    return Teacher(llm, ITEMS, WIDTH, states(), lora or LoraShape(rank=3), dropout=0.0)
+    return Teacher(
+        llm, ITEMS, WIDTH, states(), shape or TeacherShape(AdapterShape(rank=3)), dropout=0.0
+    )
 
 
 def scores(teacher: Teacher) -> np.ndarray:
@@ -55,7 +58,7 @@ def test_only_adapters_and_new_layers_train(llm: BaseLlm) -> None:
 
 
 def test_adapters_step_more_slowly(llm: BaseLlm) -> None:
-    teacher = made(llm, LoraShape(rank=3, learning_rate_ratio=0.25))
+    teacher = made(llm, TeacherShape(AdapterShape(rank=3), adapter_rate=0.25))
     adapters, rest = teacher.parameter_groups(0.4, 0.01)
     assert (adapters["lr"], rest["lr"]) == (0.1, 0.4)
     assert (len(adapters["params"]), len(rest["params"])) == (28, 5)
@@ -132,14 +135,14 @@ def test_a_missing_tensor_is_not_made_up(llm: BaseLlm, tmp_path: Path, file: str
 
 @pytest.mark.parametrize(("limit", "kept"), [(0, 2), (1, 1), (2, 2), (9, 2)])
 def test_blocks_beyond_the_limit_are_dropped(llm: BaseLlm, limit: int, kept: int) -> None:
-    teacher = made(llm, LoraShape(rank=3, blocks=limit))
+    teacher = made(llm, TeacherShape(AdapterShape(rank=3), blocks=limit))
     assert len(teacher.llm.base_model.model.layers) == kept
     assert sum("lora_" in name for name, _ in teacher.named_parameters()) == 14 * kept
     assert np.isfinite(scores(teacher)).all()
 
 
 def test_fewer_blocks_answer_with_the_first_block(llm_folder: Path, llm: BaseLlm) -> None:
-    teacher = made(llm, LoraShape(rank=3, blocks=1)).eval()
+    teacher = made(llm, TeacherShape(AdapterShape(rank=3), blocks=1)).eval()
     plain = load_base_llm(str(llm_folder), "fp32").backbone
     entered = torch.randn(1, 4, 32)
     with torch.inference_mode():

@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-import pytest
 
-from pocketrec_distill.models.tfidf import TfIdf, text_item_item, tfidf_matrix
+from pocketrec_distill.models.tfidf import TfIdf, tfidf_matrix
 
 
 def test_weights_by_hand() -> None:
@@ -35,22 +34,3 @@ def test_an_event_that_repeats_counts_twice() -> None:
     once, twice = model.scores([np.array([0, 1]), np.array([0, 0, 1])])
     assert once[0] == once[1]
     assert twice[0] > twice[1]
-
-
-def test_items_of_like_text_by_hand() -> None:
-    texts = ["red pen", "red ink", "red pen", "glue"]
-    cosines = tfidf_matrix(texts).toarray() @ tfidf_matrix(texts).toarray().T
-    model = text_item_item(texts, np.array([1, 1, 1, 1]), power=2, decay=0.5)
-    scores = model.scores([np.array([1, 0])])[0]
-    # The last event, item 0, counts whole; the one before it half; an item never suggests itself.
-    expected = [
-        0.5 * cosines[1, 0] ** 2, cosines[0, 1] ** 2, 1 + 0.5 * cosines[1, 2] ** 2, 0,
-    ]  # fmt: skip
-    assert np.allclose(scores, expected, atol=1e-5)
-
-
-def test_of_a_large_catalogue_the_head_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pocketrec_distill.models.tfidf.MAX_DENSE_ITEMS", 2)
-    model = text_item_item(["pen", "pen", "pen"], np.array([5, 1, 9]))
-    assert model.dense.tolist() == [0, 2]
-    assert model.scores([np.array([0])])[0].tolist() == [0, 0, 1]

@@ -9,16 +9,19 @@ import pytest
 from numpy.typing import NDArray
 
 from pocketrec_distill.config import DistillConfig
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Floats, History, SequenceModel
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.pipeline import asked, blending
 from pocketrec_distill.pipeline import models as pipeline
 from pocketrec_distill.pipeline.asked import MAX_ASKED, asked_of, readable
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.training import TrainSettings
+
+from .making import made_dataset
 
 Check = Callable[[SequenceModel], NDArray[np.float64]]
 
@@ -68,16 +71,7 @@ def recent() -> Dataset:
         np.concatenate(strange).astype(np.int64),
         following=[np.append(first, walk[4:]) for first, walk in zip(strange, walks, strict=True)],
     )
-    return Dataset(
-        item_ids=tuple(map(str, range(ITEMS))),
-        columns={},
-        texts=[f"word{item}" for item in range(ITEMS)],
-        train=train,
-        train_weights=[np.ones(4, np.float32)] * len(train),
-        validation=queries,
-        test=queries,
-        account={},
-    )
+    return made_dataset([f"word{item}" for item in range(ITEMS)], train, queries)
 
 
 def models_of(data: Dataset, folder: Path) -> RunModels:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.pipeline.corpus import Corpus, real_corpus, with_synthetic
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
 from pocketrec_distill.training.synthetic import Neighbours
+
+from .making import made_dataset
 
 NEAR = Neighbours.from_weights(1 - np.eye(4, dtype=np.float32), np.arange(4), items=4)
 REAL = Corpus(
@@ -16,16 +18,8 @@ REAL = Corpus(
 
 def test_events_count_the_logarithm_of_their_weight() -> None:
     nobody = QuerySet([], np.zeros(0, np.int64))
-    data = Dataset(
-        item_ids=("a", "b", "c", "d"),
-        columns={},
-        texts=["a", "b", "c", "d"],
-        train=[np.array([0, 1, 2, 3], np.int32)],
-        train_weights=[np.array([1, 3, 7, 0], np.float32)],
-        validation=nobody,
-        test=nobody,
-        account={},
-    )
+    history, weights = np.array([0, 1, 2, 3], np.int32), np.array([1, 3, 7, 0], np.float32)
+    data = made_dataset("abcd", [history], nobody, train_weights=[weights])
     corpus = real_corpus(data, window=2)
     assert [s.tolist() for s in corpus.sequences] == [[1, 2, 3], [0, 1]]
     assert [w.tolist() for w in corpus.weights] == [[2, 3, 0], [1, 2]]

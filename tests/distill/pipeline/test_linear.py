@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from pocketrec_distill.evaluation.metrics import ndcg_at
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models.base import Scorer
 from pocketrec_distill.models.floors import ItemItem
 from pocketrec_distill.pipeline import linear
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet, aged
+from pocketrec_distill.pipeline.dataset import Dataset, aged
 from pocketrec_distill.pipeline.linear import REGULARIZATION, LinearChoice, LinearModels
+
+from .making import made_dataset
 
 ITEMS = 40
 
@@ -22,17 +25,7 @@ def dataset(texts: list[str]) -> Dataset:
     groups = [rng.permutation(4) + 4 * group for group in range(10) for _ in range(2)]
     histories = [np.array(group[:2], np.int32) for group in groups]
     targets = np.array([group[2] for group in groups], np.int64)
-    queries = QuerySet(histories, targets)
-    return Dataset(
-        item_ids=tuple(map(str, range(ITEMS))),
-        columns={"title": texts},
-        texts=texts,
-        train=histories,
-        train_weights=[np.ones(2, np.float32)] * len(histories),
-        validation=queries,
-        test=queries,
-        account={},
-    )
+    return made_dataset(texts, histories, QuerySet(histories, targets))
 
 
 def ndcg_of(data: Dataset, scorer: Scorer) -> float:

@@ -108,4 +108,5 @@ def test_the_account_names_columns_and_values(tmp_path: Path) -> None:
     data, said = prepared(tmp_path, [*log(), "u0,3,soon"], ITEMS)
     assert "user: user, item: item, time: time" in said
     assert "bad time in 'time' such as \"soon\"" in said
-    assert data.account["columns"] == {"user": "user", "item": "item", "time": "time"}
+    roles = {"user": "user", "item": "item", "time": "time", "item_id": "item", "title": "title"}
+    assert data.account["columns"] == roles

@@ -6,24 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from pocketrec_distill.config import DistillConfig
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.pretrain import PretrainSettings
 from pocketrec_distill.settings import LlmSettings
 
+from .making import made_dataset
+
 TRAIN = [np.array([0, 1, 2], np.int32), np.array([2, 1], np.int32)]
 QUERY = QuerySet([TRAIN[1]], np.array([0], np.int64))
-DATA = Dataset(
-    item_ids=("a", "b", "c"),
-    columns={"title": ("A", "B", "C")},
-    texts=("the star", "red wars", "alert"),
-    train=TRAIN,
-    train_weights=[np.ones(len(history), np.float32) for history in TRAIN],
-    validation=QUERY,
-    test=QUERY,
-    account={},
-)
+DATA = made_dataset(("the star", "red wars", "alert"), TRAIN, QUERY)
 PRETRAIN = PretrainSettings(enabled=True, steps=2, batch=2, rank=2, learning_rate=1e-2)
 
 

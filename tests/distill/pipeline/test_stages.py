@@ -67,6 +67,23 @@ def test_a_changed_key_makes_it_again_and_keeps_the_other(tmp_path: Path) -> Non
     ]
 
 
+def test_a_stage_of_one_value_keeps_it_in_a_file(tmp_path: Path) -> None:
+    made: list[dict[str, object]] = []
+
+    def make() -> dict[str, object]:
+        made.append({"weights": (0.5, 2), "name": "漢字"})
+        return made[-1]
+
+    run, _ = run_directory(tmp_path)
+    found = [run.value("blend", {"a": 1}, "choice.json", make) for _ in range(2)]
+    assert found == [{"weights": [0.5, 2], "name": "漢字"}] * 2
+    assert len(made) == 1
+    (folder,) = tmp_path.glob("blend-*")
+    assert folder == run.stage("blend", {"a": 1}, pytest.fail)
+    kept = (folder / "choice.json").read_text(encoding="utf-8")
+    assert kept == '{"weights": [0.5, 2], "name": "\\u6f22\\u5b57"}\n'
+
+
 def test_another_name_is_another_stage(tmp_path: Path) -> None:
     make = Maker()
     run, _ = run_directory(tmp_path)

@@ -9,13 +9,16 @@ import torch
 
 from pocketrec_distill.config import DistillConfig
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.labelling import Labelled
 from pocketrec_distill.pipeline.models import RunModels
 from pocketrec_distill.pipeline.stages import RunDirectory
 from pocketrec_distill.settings import StudentSettings
+
+from .making import made_dataset
 
 GROUPS, EACH = 6, 5
 ITEMS = GROUPS * EACH
@@ -29,16 +32,7 @@ def data() -> Dataset:
     walks = [rng.permutation(EACH) + EACH * (user % GROUPS) for user in range(60)]
     train = [walk[:3].astype(np.int32) for walk in walks]
     queries = QuerySet(train, np.array([walk[3] for walk in walks], np.int64))
-    return Dataset(
-        item_ids=tuple(map(str, range(ITEMS))),
-        columns={},
-        texts=[f"item{item}" for item in range(ITEMS)],
-        train=train,
-        train_weights=[np.ones(3, np.float32)] * len(train),
-        validation=queries,
-        test=queries,
-        account={},
-    )
+    return made_dataset([f"item{item}" for item in range(ITEMS)], train, queries)
 
 
 def started(data: Dataset, folder: Path, start: str) -> tuple[RunModels, Student]:

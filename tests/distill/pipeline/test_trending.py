@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.models.floors import Popularity
 from pocketrec_distill.models.trend import Demand
 from pocketrec_distill.pipeline.blending import gains, leads
-from pocketrec_distill.pipeline.dataset import Dataset, QuerySet
+from pocketrec_distill.pipeline.dataset import Dataset
 from pocketrec_distill.pipeline.trending import Trend, _chosen_elsewhere, choose_trend
+
+from .making import made_dataset
 
 ITEMS, QUERIES = 30, 200
 
@@ -29,18 +32,7 @@ def moved(lasts: bool = True) -> Dataset:
     targets = new if lasts else old
     queries = QuerySet(histories, targets.astype(np.int64))
     texts = [f"item {item}" for item in range(ITEMS)]
-    return Dataset(
-        item_ids=tuple(map(str, range(ITEMS))),
-        columns={"title": texts},
-        texts=texts,
-        train=train,
-        train_weights=[np.ones(len(history), np.float32) for history in train],
-        validation=queries,
-        test=queries,
-        account={},
-        train_ages=ages,
-        shelf=0.05,
-    )
+    return made_dataset(texts, train, queries, train_ages=ages, shelf=0.05)
 
 
 def chosen(data: Dataset) -> tuple[Trend, np.ndarray]:

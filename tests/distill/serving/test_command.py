@@ -71,3 +71,14 @@ def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
             process.kill()
     assert process.returncode == 5
     assert "device is 'cuda:99', number 99 from 0, but torch sees" in error
+
+
+def test_a_delta_over_a_teacher_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "today.delta").write_bytes(b"")
+    with served(folder, "--delta", str(tmp_path / "today.delta")) as process:
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 2
+    assert f"--delta is laid over a bundle, and {folder} is a teacher" in error

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from pocketrec_distill.llm import load_base_llm
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.base import SequenceModel
 from pocketrec_distill.models.floors import ItemItem, ease, gram_matrix
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.teachers import CandidateTeacher, CatalogueTeacher, Context, ScoreTable
 from pocketrec_distill.teachers.classifier import Classifier
 from pocketrec_distill.teachers.settings import ClassifierSettings, YesNoSettings
@@ -39,8 +40,8 @@ class Kind(ABC):
     #: Whether it scores every item, or leaves some unknown.
     knows_all = True
 
-    def __init__(self, llm_folder: Path, folder: Path) -> None:
-        self.llm_folder, self.folder = llm_folder, folder
+    def __init__(self, llm_folder: Path, bert_folder: Path, folder: Path) -> None:
+        self.llm_folder, self.bert_folder, self.folder = llm_folder, bert_folder, folder
 
     @abstractmethod
     def made(self) -> CandidateTeacher:
@@ -88,7 +89,7 @@ class _Sequence(Kind):
 class SequenceLlm(_Sequence):
     def model(self) -> SequenceModel:
         llm = load_base_llm(str(self.llm_folder), "fp32")
-        return Teacher(llm, ITEMS, WIDTH, states(), LoraShape(rank=2))
+        return Teacher(llm, ITEMS, WIDTH, states(), TeacherShape(AdapterShape(rank=2)))
 
 
 class IdSasRec(_Sequence):
@@ -175,7 +176,7 @@ class PairClassifier(Kind):
             num_labels=self.labels,
             initializer_range=0.4,
         )
-        tokenizer = AutoTokenizer.from_pretrained(bert_tokenizer(self.folder))
+        tokenizer = AutoTokenizer.from_pretrained(self.bert_folder)
         model = BertForSequenceClassification(config)
         return Classifier(model, tokenizer, TEXTS, CLASSIFIER)
 
@@ -190,19 +191,6 @@ class TwoLabelClassifier(PairClassifier):
     """The same with labels no and yes."""
 
     labels = 2
-
-
-def bert_tokenizer(folder: Path) -> Path:
-    """A WordPiece tokenizer over single characters."""
-    from transformers import BertTokenizerFast
-
-    characters = [chr(code) for code in range(33, 127)]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
-    words += [f"##{character}" for character in characters]
-    path = folder / "vocab.txt"
-    path.write_text("\n".join(words) + "\n", encoding="utf-8")
-    BertTokenizerFast(vocab_file=str(path)).save_pretrained(folder)
-    return folder
 
 
 def yes_no_settings(llm_folder: Path) -> YesNoSettings:

@@ -24,21 +24,21 @@ def raw(teacher: Classifier, history: str, candidate: str) -> torch.Tensor:
     return teacher.model.eval()(**batch).logits[0]
 
 
-def test_the_logit_is_the_models_for_the_pair_of_texts(tmp_path: Path, llm_folder: Path) -> None:
-    teacher = PairClassifier(llm_folder, tmp_path).made()
+def test_the_logit_is_the_models_for_the_pair_of_texts(folders: tuple[Path, Path, Path]) -> None:
+    teacher = PairClassifier(*folders).made()
     found = teacher.candidate_logits(CONTEXTS[:1], ONE[:1])[0, 0]
     # Items are cut to eight tokens, here eight letters; events stand oldest first.
     expected = raw(teacher, "the alert;\ntwo red wa;\ng!", "漢字")
     np.testing.assert_allclose(found, float(expected[0]), atol=1e-5)
-    two = TwoLabelClassifier(llm_folder, tmp_path).made()
+    two = TwoLabelClassifier(*folders).made()
     found = two.candidate_logits(CONTEXTS[:1], ONE[:1])[0, 0]
     no, yes = raw(two, "the alert;\ntwo red wa;\ng!", "漢字")
     np.testing.assert_allclose(found, float(yes - no), atol=1e-5)
     assert abs(found) > 1e-3
 
 
-def test_a_long_history_loses_its_oldest_events(tmp_path: Path, llm_folder: Path) -> None:
-    teacher = PairClassifier(llm_folder, tmp_path).made()
+def test_a_long_history_loses_its_oldest_events(folders: tuple[Path, Path, Path]) -> None:
+    teacher = PairClassifier(*folders).made()
     long = Context(np.array([1, 5, 1, 5, 1, 5, 0, 3], np.int32))
     other_start = Context(np.array([6, 6, 1, 5, 1, 5, 0, 3], np.int32))
     other_end = Context(np.array([1, 5, 1, 5, 1, 5, 0, 4], np.int32))
@@ -49,8 +49,8 @@ def test_a_long_history_loses_its_oldest_events(tmp_path: Path, llm_folder: Path
     assert abs(same[0] - same[2]) > 1e-3
 
 
-def test_it_learns_which_pairs_belong_together(tmp_path: Path, llm_folder: Path) -> None:
-    teacher = PairClassifier(llm_folder, tmp_path).made()
+def test_it_learns_which_pairs_belong_together(folders: tuple[Path, Path, Path]) -> None:
+    teacher = PairClassifier(*folders).made()
     contexts = [Context(np.array([item], np.int32)) for item in (0, 0, 2, 2)]
     pairs = Examples(contexts, np.array([1, 3, 1, 3], np.int32), np.array([1, 0, 0, 1], np.float32))
     curve = fit_pairs(teacher, lambda _epoch: pairs, PairTraining(60, 4, 1e-2, seed=1))
@@ -62,9 +62,9 @@ def test_it_learns_which_pairs_belong_together(tmp_path: Path, llm_folder: Path)
 
 
 def test_a_folder_without_a_trained_head_is_no_teacher_but_a_base(
-    tmp_path: Path, llm_folder: Path
+    tmp_path: Path, folders: tuple[Path, Path, Path]
 ) -> None:
-    teacher = PairClassifier(llm_folder, tmp_path).made()
+    teacher = PairClassifier(*folders).made()
     folder = tmp_path / "base"
     teacher.model.bert.save_pretrained(folder)
     teacher.tokenizer.save_pretrained(folder)
@@ -80,7 +80,7 @@ def test_a_folder_without_a_trained_head_is_no_teacher_but_a_base(
     )
 
 
-def test_what_is_no_classifier_is_refused(tmp_path: Path, llm_folder: Path) -> None:
+def test_what_is_no_classifier_is_refused(tmp_path: Path, folders: tuple[Path, Path, Path]) -> None:
     with pytest.raises(SourceError, match="no model folder at"):
         Classifier.open(tmp_path / "none", TEXTS, CLASSIFIER)
     folder = tmp_path / "three"
@@ -88,7 +88,7 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path, llm_folder: Path) -> N
     class ThreeLabels(PairClassifier):
         labels = 1
 
-    teacher = ThreeLabels(llm_folder, tmp_path).made()
+    teacher = ThreeLabels(*folders).made()
     teacher.model.config.num_labels = 3
     teacher.model.classifier = torch.nn.Linear(24, 3)
     teacher.save(folder)
@@ -96,8 +96,8 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path, llm_folder: Path) -> N
         Classifier.open(folder, TEXTS, CLASSIFIER)
 
 
-def test_pickled_weights_are_never_read(tmp_path: Path, llm_folder: Path) -> None:
-    teacher = PairClassifier(llm_folder, tmp_path).made()
+def test_pickled_weights_are_never_read(tmp_path: Path, folders: tuple[Path, Path, Path]) -> None:
+    teacher = PairClassifier(*folders).made()
     folder = tmp_path / "pickled"
     teacher.save(folder)
     (folder / "model.safetensors").unlink()

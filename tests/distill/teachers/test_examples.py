@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from pocketrec_distill.data.impressions import Impressions
 from pocketrec_distill.errors import DataError
-from pocketrec_distill.teachers.examples import Examples, impression_examples, sampled_examples
+from pocketrec_distill.teachers.examples import Examples, sampled_examples
 from pocketrec_distill.teachers.protocol import Context
 
 HISTORIES = [np.array(h, np.int32) for h in ([0, 1, 2, 3], [4], [5, 0, 5])]
@@ -76,27 +75,6 @@ def test_no_pair_of_events_is_refused() -> None:
         sampled_examples(
             [HISTORIES[1]], TEXTS, window=1, negatives=1, most=1, rng=np.random.default_rng(0)
         )
-
-
-def test_what_was_shown_is_liked_where_it_was_clicked() -> None:
-    rows = [
-        ("u", ("a", "zzz", "b", "c"), ("d", "a", "new"), (0, 1, 1)),
-        ("v", (), ("d",), (1,)),
-        # The same history as the first's newest two, and d is clicked this time.
-        ("w", ("b", "c"), ("d", "e"), (1, 0)),
-        ("x", ("zzz",), ("d",), (1,)),
-    ]
-    users, histories, shown, labels = zip(*rows, strict=True)
-    marks = tuple(np.array(label, np.int8) for label in labels)
-    impressions = Impressions(users, np.full(4, np.nan), histories, shown, marks)
-    pairs = impression_examples(impressions, ("a", "b", "c", "d", "e"), window=2)
-    told = [
-        (c.user_id, c.history.tolist(), c.events, int(item), float(label))
-        for c, item, label in zip(pairs.contexts, pairs.candidates, pairs.labels, strict=True)
-    ]
-    assert told == [("u", [1, 2], 3, 3, 1), ("u", [1, 2], 3, 0, 1), ("w", [1, 2], 2, 4, 0)]
-    with pytest.raises(DataError, match="no impression has a catalogue item"):
-        impression_examples(impressions, ("q",), window=2)
 
 
 def test_pairs_are_taken_with_all_that_belongs_to_them() -> None:

@@ -6,7 +6,7 @@ import pytest
 from pocketrec_distill.errors import DataError
 from pocketrec_distill.models.base import PADDING
 from pocketrec_distill.models.floors import ItemItem
-from pocketrec_distill.teachers import CatalogueTeacher, Context, contexts_of
+from pocketrec_distill.teachers import CatalogueTeacher, Context
 from pocketrec_distill.teachers.catalogue import best_unseen
 
 
@@ -14,7 +14,7 @@ def test_a_position_counts_the_events_that_were_cut() -> None:
     history = np.array([4, 2], np.int32)
     assert Context(history).events == 2
     assert Context(history, "u", position=7).events == 7
-    assert [c.user_id for c in contexts_of([history, history[:1]])] == ["", ""]
+    assert Context(history).user_id == ""
 
 
 def test_a_context_that_cannot_be_is_refused() -> None:
@@ -37,8 +37,9 @@ def test_a_catalogue_teacher_scores_as_what_it_wraps() -> None:
     teacher = CatalogueTeacher(ItemItem(weights, np.arange(3), 3), 3)
     histories = [np.array([0], np.int32), np.array([1, 2], np.int32)]
     assert teacher.scores(histories).tolist() == [[0, 2, 1], [7, 1, 5]]
+    contexts = [Context(history) for history in histories]
     candidates = np.array([[2, 1], [0, PADDING]], np.int32)
-    logits = teacher.candidate_logits(contexts_of(histories), candidates)
+    logits = teacher.candidate_logits(contexts, candidates)
     np.testing.assert_array_equal(logits, [[1, 2], [7, np.nan]])
-    assert teacher.proposals(contexts_of(histories), 2).tolist() == [[1, 2], [0, PADDING]]
+    assert teacher.proposals(contexts, 2).tolist() == [[1, 2], [0, PADDING]]
     assert teacher.position_scores(histories[1:], 2).tolist() == [[3, 0, 5], [7, 1, 5]]

@@ -19,8 +19,8 @@ EVERY_ITEM = np.tile(np.arange(ITEMS, dtype=np.int32), (len(CONTEXTS), 1))
 
 
 @pytest.fixture
-def teacher(llm_folder: Path, tmp_path: Path) -> YesNo:
-    return YesOrNo(llm_folder, tmp_path).made()
+def teacher(folders: tuple[Path, Path, Path]) -> YesNo:
+    return YesOrNo(*folders).made()
 
 
 @torch.inference_mode()

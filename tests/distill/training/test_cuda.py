@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from pocketrec_distill.llm import load_base_llm, pooled_states
+from pocketrec_distill.llm.adapters import AdapterShape
 from pocketrec_distill.models.base import Floats, History, SequenceModel, SequenceScorer
 from pocketrec_distill.models.llama import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent, prune_teacher
 from pocketrec_distill.models.sasrec import SasRec
 from pocketrec_distill.models.student import Student
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.placement import CPU
 from pocketrec_distill.training import TrainSettings, fit, label, open_labels, whole_catalogue
 from pocketrec_distill.training.alignment import Alignment
@@ -119,7 +120,9 @@ def test_the_llm_teacher(llm_folder: Path, adapter: str) -> None:
         torch.manual_seed(3)
         llm = load_base_llm(str(llm_folder), "fp32", device)
         # AdaLoRA and prefix tuning draw at random: the same numbers on both.
-        made = Teacher(llm, ITEMS, WIDTH, STATES, LoraShape(rank=2, kind=adapter), dropout=0.0)
+        made = Teacher(
+            llm, ITEMS, WIDTH, STATES, TeacherShape(AdapterShape(adapter, 2)), dropout=0.0
+        )
         torch.manual_seed(4)
         with torch.no_grad():
             for parameter in made.parameters():
@@ -137,10 +140,15 @@ def test_bfloat16_is_near_float32(llm_folder: Path) -> None:
     torch.manual_seed(3)
     llm = load_base_llm(str(llm_folder), "auto", CUDA)
     assert llm.backbone.dtype == torch.bfloat16
-    teacher = Teacher(llm, ITEMS, WIDTH, STATES, LoraShape(rank=2), dropout=0.0)
+    teacher = Teacher(llm, ITEMS, WIDTH, STATES, TeacherShape(AdapterShape(rank=2)), dropout=0.0)
     losses, _ = trained(teacher, CUDA, replace(SETTINGS, dtype=torch.bfloat16))
     plain = Teacher(
-        load_base_llm(str(llm_folder), "fp32", CUDA), ITEMS, WIDTH, STATES, LoraShape(rank=2), 0.0
+        load_base_llm(str(llm_folder), "fp32", CUDA),
+        ITEMS,
+        WIDTH,
+        STATES,
+        TeacherShape(AdapterShape(rank=2)),
+        0.0,
     )
     assert losses[0] == pytest.approx(trained(plain, CUDA)[0][0], rel=0.05)
 
@@ -149,7 +157,9 @@ def test_the_llm_student_learns_its_teachers_states(llm_folder: Path) -> None:
     def pruned(device: torch.device) -> LlmStudent:
         torch.manual_seed(3)
         llm = load_base_llm(str(llm_folder), "fp32")
-        teacher = Teacher(llm, ITEMS, WIDTH, STATES, LoraShape(rank=2), dropout=0.0).to(device)
+        teacher = Teacher(
+            llm, ITEMS, WIDTH, STATES, TeacherShape(AdapterShape(rank=2)), dropout=0.0
+        ).to(device)
         made = prune_teacher(teacher, STATES, first=1, last=1, dropout=0.0).to(device)
         made.alignment = Alignment(teacher, 0.3)
         return made
@@ -207,7 +217,7 @@ def process_losses(llm_folder: str) -> list[float]:
     """Losses of a small LLM teacher, by as many processes as there are."""
     torch.manual_seed(0)
     llm = load_base_llm(llm_folder, "fp32", CUDA)
-    teacher = Teacher(llm, ITEMS, WIDTH, STATES, LoraShape(rank=2), dropout=0.0)
+    teacher = Teacher(llm, ITEMS, WIDTH, STATES, TeacherShape(AdapterShape(rank=2)), dropout=0.0)
     return trained(teacher, CUDA)[0]
 
 

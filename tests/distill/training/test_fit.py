@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 from pocketrec_distill.errors import ConfigError
+from pocketrec_distill.evaluation.queries import QuerySet
 from pocketrec_distill.evaluation.ranking import evaluate
 from pocketrec_distill.models import SequenceScorer, TowerShape
 from pocketrec_distill.models.base import SequenceModel, Unseen
@@ -37,13 +37,7 @@ CYCLE = [
 ] * 4
 
 
-@dataclass(frozen=True)
-class Held:
-    histories: list[np.ndarray]
-    targets: np.ndarray
-
-
-NEXT = Held(
+NEXT = QuerySet(
     [((start + np.arange(4)) % ITEMS).astype(np.int32) for start in range(ITEMS)],
     (np.arange(ITEMS) + 4) % ITEMS,
 )

@@ -13,7 +13,8 @@ import torch
 
 from pocketrec_distill.errors import ConfigError
 from pocketrec_distill.llm import load_base_llm
-from pocketrec_distill.models.teacher import LoraShape, Teacher
+from pocketrec_distill.llm.adapters import AdapterShape
+from pocketrec_distill.models.teacher import Teacher, TeacherShape
 from pocketrec_distill.training import TrainSettings, fit
 from pocketrec_distill.training.parallel import Group, current_group, data_parallel
 
@@ -37,7 +38,7 @@ def trained(llm_folder: str) -> dict[str, object]:
     torch.manual_seed(0)
     states = np.random.default_rng(1).normal(size=(ITEMS, 7)).astype(np.float32)
     llm = load_base_llm(llm_folder, "fp32")
-    teacher = Teacher(llm, ITEMS, 8, states, LoraShape(rank=2), dropout=0.0)
+    teacher = Teacher(llm, ITEMS, 8, states, TeacherShape(AdapterShape(rank=2)), dropout=0.0)
     asked: list[int] = []
 
     def validate(_model: object) -> float:

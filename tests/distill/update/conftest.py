@@ -9,7 +9,7 @@ import pytest
 from pocketrec_distill.config import load_config
 from pocketrec_distill.models.trend import Demand, Followed
 from pocketrec_distill.update.data import UpdateTables, read_tables
-from pocketrec_runtime import read_bundle, record_golden, write_bundle
+from pocketrec_runtime import BundleContents, read_bundle, record_golden, write_bundle
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "v1_0" / "rings"
 FOLLOWED = Followed(0.4, half_life=500.0)
@@ -55,6 +55,11 @@ def read(tables: Path, replay: bool) -> UpdateTables:
     old = tables / "old.csv" if replay else None
     catalogue = read_bundle(GOLDEN).contents.catalogue
     return read_tables(catalogue, tables / "new.csv", tables / "items.csv", old, config)
+
+
+def none_new(contents: BundleContents) -> np.ndarray:
+    """Vectors of new items: there are none, float32 (0, width)."""
+    return np.empty((0, contents.model.width), np.float32)
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ import torch
 from pocketrec.cli.app import main
 from pocketrec_distill.config import load_config
 from pocketrec_distill.errors import NotRecoverableError
-from pocketrec_distill.evaluation.ranking import ndcg_of
+from pocketrec_distill.evaluation.ranking import EngineScorer, ndcg_of
 from pocketrec_distill.export import export_gguf, export_user_tower
 from pocketrec_distill.export.stored import StoredForm, stored_floats, stored_form
 from pocketrec_distill.models import TowerShape
 from pocketrec_distill.models.llm_student import LlmStudent
-from pocketrec_distill.pipeline.measure import EngineScorer
 from pocketrec_distill.pipeline.update import update_bundle
 from pocketrec_distill.update.data import arrange, read_tables
 from pocketrec_distill.update.form import BundleForm
@@ -32,7 +31,7 @@ from pocketrec_runtime import (
 from pocketrec_runtime.bundle import assemble
 from pocketrec_runtime.gguf import check_tower, read_tower
 
-from .conftest import GOLDEN
+from .conftest import GOLDEN, none_new
 
 # bits of the tower, how they are decoded, rows, GGUF beside it
 STORED = [
@@ -62,10 +61,6 @@ def stored_as(tower: StoredForm, rows: str, gguf: str | None = None) -> BundleCo
         user_tower_gguf=None if gguf is None else export_gguf(student, 50, gguf),
     )
     return record_golden(contents, [list(query.history) for query in golden.golden.queries])
-
-
-def none_new(contents: BundleContents) -> np.ndarray:
-    return np.empty((0, contents.model.width), np.float32)
 
 
 @every_form

@@ -20,16 +20,12 @@ from pocketrec_distill.update.replay import made_up_histories
 from pocketrec_distill.update.settings import UpdateSettings
 from pocketrec_runtime import Engine, read_bundle
 
-from .conftest import GOLDEN
+from .conftest import GOLDEN, none_new
 
 
 @pytest.fixture(scope="module")
 def contents():
     return read_bundle(GOLDEN).contents
-
-
-def none_new(contents) -> np.ndarray:
-    return np.empty((0, contents.model.width), np.float32)
 
 
 def test_the_student_comes_back_from_the_bundle(contents) -> None:
@@ -102,6 +98,19 @@ def test_old_events_are_context_and_no_target(contents, tmp_path, tables) -> Non
             break
     assert [sequence.tolist() for sequence in events.sequences] == [[1, 2, 3, 4, 5]]
     assert events.targets[0].tolist() == [0, 0, 0, 1, 1]
+
+
+def test_items_are_those_that_the_catalogue_knows(contents, tmp_path, tables) -> None:
+    rows = [f"u,x{step},0-{step},{step}\n" for step in range(1, 6)]
+    for name, part in (("old.csv", rows[:3]), ("new.csv", rows[3:])):
+        (tmp_path / name).write_text("user_id,asin,parent_asin,timestamp\n" + "".join(part))
+    config = load_config(tables / "config.toml")
+    found = read_tables(
+        contents.catalogue, tmp_path / "new.csv", None, tmp_path / "old.csv", config
+    )
+    assert found.new.item_ids == ("0-4", "0-5")
+    assert found.old is not None
+    assert found.old.item_ids == ("0-1", "0-2", "0-3")
 
 
 def test_a_repeat_is_not_asked_for() -> None:

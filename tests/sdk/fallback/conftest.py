@@ -1,8 +1,6 @@
 """Real servers with faults on loopback, and clients that are pointed at them."""
 
-import importlib.util
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,18 +11,6 @@ import trustme
 
 from pocketrec import wire
 from pocketrec.fallback import Deadline, FallbackClient, FallbackSettings, NoAnswer
-
-SERVERS = Path(__file__).parents[3] / "benchmarks" / "fallback" / "servers.py"
-
-
-@pytest.fixture(scope="session")
-def servers() -> ModuleType:
-    """The module of servers, which is not installed, loaded by its path."""
-    spec = importlib.util.spec_from_file_location("fallback_servers", SERVERS)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -115,8 +115,6 @@ def test_a_deadline_counts_down_and_stops_at_zero() -> None:
     deadline = Deadline.after_ms(250.0, lambda: now[0])
     assert deadline.left_ms() == 250.0
     assert deadline.sooner_ms(50.0).left_ms() == pytest.approx(200.0)
-    assert deadline.within_ms(100.0).left_ms() == pytest.approx(100.0)
-    assert deadline.within_ms(900.0).left_ms() == 250.0
     now[0] = 101.0
     assert deadline.left_s() == 0.0
 

@@ -25,7 +25,8 @@ def test_nothing_is_learned_by_default(opened) -> None:
     recommender = opened(RINGS)
     user = taken(recommender)
     view = recommender._core.view("Ann")
-    np.testing.assert_allclose(view.vector, view.engine.prefill(view.known)[1], atol=1e-6)
+    expected = view.read.engine.prefill(view.read.known)[1]
+    np.testing.assert_allclose(view.vector, expected, atol=1e-6)
     user.reset_adaptation()
     recommender.close()
     assert taste_files(recommender) == []
@@ -34,7 +35,7 @@ def test_nothing_is_learned_by_default(opened) -> None:
 def test_answers_come_from_the_adapted_vector(opened) -> None:
     recommender = opened(RINGS, adaptation=SETTINGS)
     user = taken(recommender)
-    engine, known = recommender.engine, recommender._core.view("Ann").known
+    engine, known = recommender.engine, recommender._core.view("Ann").read.known
     learner = Learner(engine, SETTINGS)
     frozen = engine.reader.read(known)[1]
     vector = learner.adapted(frozen, learner.follow(None, known))
@@ -55,12 +56,12 @@ def test_what_was_learned_outlives_the_process_and_a_reset_too(opened) -> None:
     second = opened(RINGS, adaptation=SETTINGS)
     np.testing.assert_allclose(second._core.view("Ann").vector, before, atol=1e-6)
     second.user("Ann").reset_adaptation()
-    frozen = second.engine.reader.read(second._core.view("Ann").known)[1]
+    frozen = second.engine.reader.read(second._core.view("Ann").read.known)[1]
     second.close()
     third = opened(RINGS, adaptation=SETTINGS)
     np.testing.assert_allclose(third._core.view("Ann").vector, frozen, atol=1e-6)
     third.user("Ann").record("2-8")
-    known = third._core.view("Ann").known
+    known = third._core.view("Ann").read.known
     plain = third.engine.reader.read(known)[1]
     assert np.abs(third._core.view("Ann").vector - plain).max() > 1e-3, "learning goes on"
 

@@ -1,23 +1,8 @@
 """A recommender with a server behind it, on loopback."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
 from pocketrec import Deny, FallbackSettings, Rules
-
-SERVERS = Path(__file__).parents[3] / "benchmarks" / "fallback" / "servers.py"
-
-
-@pytest.fixture(scope="module")
-def servers():
-    spec = importlib.util.spec_from_file_location("fallback_servers", SERVERS)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from pocketrec.wire import RecommendAnswer, RecommendRequest, ScoreAnswer, ScoreRequest
-from pocketrec_runtime import Engine
+from pocketrec_runtime import Engine, make_delta, write_delta
 
 from .conftest import Running, Start
 
@@ -92,9 +93,17 @@ def test_states_and_what_is_not_there(ring: Running) -> None:
     assert {"/v1/recommend", "/v1/score", "/v1/items", "/healthz", "/readyz"} <= set(paths)
 
 
-def test_the_command_serves_a_bundle_as_its_engine_answers() -> None:
+@pytest.mark.parametrize("with_delta", [False, True])
+def test_the_command_serves_a_bundle_as_its_engine_answers(
+    tmp_path: Path, *, with_delta: bool
+) -> None:
     command = [sys.executable, "-m", "pocketrec", "serve", str(GOLDEN), "--port", "0"]
     engine = Engine.open(GOLDEN)
+    if with_delta:
+        delta = make_delta(engine, [], retire=engine.catalogue.ids[:9])
+        write_delta(tmp_path / "today.delta", delta)
+        command += ["--delta", str(tmp_path / "today.delta")]
+        engine = engine.with_delta(delta)
     histories = [list(engine.catalogue.ids[n : n + 1 + n % 5]) for n in range(12)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -107,10 +116,15 @@ def test_the_command_serves_a_bundle_as_its_engine_answers() -> None:
 
             with ThreadPoolExecutor(6) as pool:
                 answers = list(pool.map(ask, histories))
+            body = {"history": histories[1], "candidates": list(engine.catalogue.ids)}
+            scores = httpx.post(f"{url}/v1/score", json=body, trust_env=False).json()["scores"]
             process.terminate()
             assert process.wait(30) == 0
         finally:
             process.kill()
+    assert {score["id"] for score in scores} == {
+        item.item_id for item in engine.score(histories[1], engine.catalogue.ids).items
+    }
     for history, answer in zip(histories, answers, strict=True):
         expected = engine.recommend(history, 4)
         assert answer["model"] == engine.fingerprint

@@ -18,7 +18,7 @@ from pocketrec_distill.data.formats.mind import mind, mind_files
 from pocketrec_distill.data.formats.movielens import movielens_100k, movielens_csv, movielens_dat
 from pocketrec_distill.data.formats.plain import named_files, plain_tables, recbole
 from pocketrec_distill.data.formats.published import Published
-from pocketrec_distill.data.formats.retail import online_retail, retail_files
+from pocketrec_distill.data.formats.retail import holds_stock_codes, online_retail, retail_files
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import ConfigError, DataError
 
@@ -80,7 +80,11 @@ FORMATS: Mapping[str, Format] = {
     ),
     "dkn": Format(dkn, TRAIN, _all_there(TRAIN)),
     "online-retail": Format(
-        online_retail, "*retail*.csv", lambda folder: bool(retail_files(folder)), one_file=True
+        online_retail,
+        "*retail*.csv",
+        lambda folder: bool(retail_files(folder)),
+        one_file=True,
+        fits=holds_stock_codes,
     ),
     "amazon-2018": Format(
         amazon, "NAME.json.gz and meta_NAME.json.gz", _reviews(ENDINGS[:2]), fits=holds_reviews
@@ -111,7 +115,7 @@ NAMED_ONLY: Mapping[str, Format] = {
 
 
 def detect_format(folder: Path) -> str:
-    """Name of the format that a folder's file names say, and for Amazon's the fields in them.
+    """Name of the format that a folder's file names say, and for some the names in them.
 
     Raises:
         DataError: None does; the message lists what was looked for.
@@ -123,8 +127,9 @@ def detect_format(folder: Path) -> str:
     here = listed(sorted(path.name for path in folder.iterdir())) or "nothing"
     raise DataError(
         f"{str(folder)!r} is in no known format; it holds {here}.{_on_json(folder)} Looked for\n"
-        f"{looked}\nGive the path of a table instead (a spreadsheet saved as CSV), or name the "
-        'format: [data] format = "..."'
+        f"{looked}\nGive the path of a table instead (a spreadsheet saved as CSV, the parts of one "
+        "joined to one file, or Parquet's alone in a folder), or name the format: "
+        '[data] format = "..."'
     )
 
 

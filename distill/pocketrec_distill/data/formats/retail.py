@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pocketrec_distill.data.columns import listed, plain_name
 from pocketrec_distill.data.formats.published import Published
-from pocketrec_distill.data.formats.text import read_headed
+from pocketrec_distill.data.formats.text import first_line, read_headed
 from pocketrec_distill.data.settings import DataSettings, DropRule
 from pocketrec_distill.errors import DataError
 
@@ -24,6 +24,18 @@ def retail_files(folder: Path) -> list[Path]:
     """The CSV files in a folder that are called something with `retail`."""
     names = (path for path in sorted(folder.iterdir()) if "retail" in path.name.lower())
     return [path for path in names if path.name.lower().endswith((".csv", ".csv.gz"))]
+
+
+def holds_stock_codes(folder: Path) -> bool:
+    """Whether one of these files begins as Online Retail's do, or cannot be read to say."""
+
+    def fits(path: Path) -> bool:
+        try:
+            return "stockcode" in plain_name(first_line(path))
+        except (OSError, DataError):
+            return True
+
+    return any(map(fits, retail_files(folder)))
 
 
 def online_retail(path: Path, settings: DataSettings) -> Published:
@@ -52,7 +64,7 @@ def online_retail(path: Path, settings: DataSettings) -> Published:
         if column is None:
             raise DataError(
                 f"{files[0].name} has no {role} column ({' or '.join(names)}) among "
-                f"{listed(table.column_names)}"
+                f"{listed(table.column_names)}; if it is another table, give its own path"
             )
         found[role] = column
     rules = (

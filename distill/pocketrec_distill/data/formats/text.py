@@ -1,12 +1,11 @@
 """Text files of published data sets: any line end, a byte order mark, UTF-8 or Latin-1, gzip."""
 
 import codecs
-import gzip
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from pocketrec_distill.data.gzipped import opened
 from pocketrec_distill.data.tables import arrow, read_table
 from pocketrec_distill.errors import DataError
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 FALLBACK = "latin-1"
 
 _BLOCK_BYTES = 1 << 22
+_LINE_BYTES = 1 << 16
 
 
 def read_text(path: Path, encoding: str) -> tuple[str, str]:
@@ -26,12 +26,8 @@ def read_text(path: Path, encoding: str) -> tuple[str, str]:
         DataError: The gzip is damaged or cut off.
         OSError: The file cannot be read.
     """
-    try:
-        content = path.read_bytes()
-        if path.suffix.lower() == ".gz":
-            content = gzip.decompress(content)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
+    with opened(path) as stream:
+        content = stream.read()
     note = ""
     try:
         text = content.decode(encoding)
@@ -52,6 +48,17 @@ def read_lines(path: Path, encoding: str) -> tuple[list[str], str]:
     if lines == [""]:
         raise DataError(f"{path.name} is empty")
     return lines, note
+
+
+def first_line(path: Path) -> str:
+    """The first characters of a file up to a line's end, whatever its encoding is.
+
+    Raises:
+        DataError: The gzip is damaged.
+        OSError: The file cannot be read.
+    """
+    with opened(path) as stream:
+        return stream.readline(_LINE_BYTES).decode(FALLBACK)
 
 
 def cut(
@@ -95,14 +102,12 @@ def encoding_of(path: Path, encoding: str) -> tuple[str, str]:
     """`encoding` where the whole file is in it, else Latin-1, and a note that says so."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with _opened(path) as stream:
+        with opened(path) as stream:
             while block := stream.read(_BLOCK_BYTES):
                 decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return FALLBACK, f"{path.name} is no {encoding}: read as {FALLBACK}"
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no whole gzip file: {error}. Obtain it again") from error
     return encoding, ""
 
 
@@ -159,9 +164,3 @@ def read_headless(
             f"{path.name} cannot be read: {error}. Each line holds {', '.join(names)}, with "
             f"{delimiter!r} between them and no header"
         ) from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return cast("IO[bytes]", gzip.open(path))
-    return path.open("rb")

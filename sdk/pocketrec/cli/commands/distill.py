@@ -109,13 +109,7 @@ def command(
     if refit:
         config = replace(config, run=replace(config.run, refit=True))
     report = distill(
-        interactions,
-        items,
-        out,
-        config=config,
-        run_dir=run_dir,
-        seed=seed,
-        teacher_out=teacher_out,
+        interactions, items, out, config=config, run_dir=run_dir, teacher_out=teacher_out
     )
     if not report:  # one of several processes under torchrun, and not the one that leads
         return ExitCode.OK

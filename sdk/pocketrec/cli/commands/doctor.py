@@ -13,6 +13,7 @@ from pocketrec import __version__
 from pocketrec.cli.extras import missing, requirements
 from pocketrec.cli.options import json_option
 from pocketrec.cli.output import emit, emit_json, table
+from pocketrec_runtime.cores import usable_cores
 from pocketrec_runtime.storage import cache_directory
 
 #: Instruction sets that change how fast a scan or an int8 product runs.
@@ -54,7 +55,7 @@ def _examine() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": {
             "count": os.cpu_count(),
-            "usable": _usable_cores(),
+            "usable": usable_cores(),
             "features": _cpu_features(),
             "threads_environment": os.environ.get("OMP_NUM_THREADS"),
         },
@@ -100,12 +101,6 @@ def _package_rows(packages: list[dict[str, Any]]) -> list[list[str]]:
         [p["name"], p["installed"] or "-", p["wanted"], ", ".join(p["extras"]) or "base"]
         for p in packages
     ]
-
-
-def _usable_cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _cpu_features() -> list[str]:

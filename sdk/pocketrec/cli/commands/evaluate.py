@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from pocketrec.cli.extras import require_extra
-from pocketrec.cli.options import INPUT_PATH, bundle_argument, json_option
+from pocketrec.cli.options import INPUT_PATH, bundle_argument, delta_option, json_option
 from pocketrec.cli.output import emit, emit_json, say, table
+from pocketrec.opening import open_engine
 from pocketrec_runtime.errors import InputError
 
 _OTHER = "the figures are not of the same events"
@@ -19,6 +20,7 @@ _SAME = (
 
 @click.command("evaluate", short_help="Measure a bundle on interactions.")
 @bundle_argument()
+@delta_option
 @click.option(
     "--interactions", type=INPUT_PATH, help="Table of interactions, or a data set's folder."
 )
@@ -49,6 +51,7 @@ _SAME = (
 def command(
     *,
     bundle: Path,
+    deltas: tuple[Path, ...],
     interactions: Path | None,
     impressions: Path | None,
     items: Path | None,
@@ -78,7 +81,7 @@ def command(
         from pocketrec_distill.evaluation.clicks import evaluate_clicks
 
         chosen = part or ("valid" if impressions.is_dir() else "train")
-        clicks = evaluate_clicks(bundle, impressions, items, chosen, config)
+        clicks = evaluate_clicks(open_engine(bundle, deltas), impressions, items, chosen, config)
         if as_json:
             emit_json("evaluate_clicks", clicks)
             return
@@ -87,7 +90,7 @@ def command(
     from pocketrec_distill.evaluation.bundle import evaluate_bundle
 
     assert interactions is not None  # noqa: S101  (one of the two was given)
-    measured = evaluate_bundle(bundle, interactions, split, config.data)
+    measured = evaluate_bundle(open_engine(bundle, deltas), interactions, split, config.data)
     if differs := measured["differs_from_report"]:
         say(f"{differs}: {_SAME if config_path is None else _OTHER}")
     if as_json:

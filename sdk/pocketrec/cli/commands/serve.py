@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pocketrec.cli.extras import require_extra
+from pocketrec.cli.options import delta_option
 from pocketrec.cli.output import say
 from pocketrec.cli.threads import let_threads_sleep
-from pocketrec_runtime import Engine
+from pocketrec.opening import open_engine
 from pocketrec_runtime.bundle import strict_json
 from pocketrec_runtime.bundle.reader import sealed_manifest
 from pocketrec_runtime.bundle.source import DirectorySource
@@ -21,16 +22,10 @@ if TYPE_CHECKING:
     from pocketrec.server import RankingModel, Tokens
     from pocketrec.server.ray_serve import Scaling
 
-_LIMITS = {
-    "max_batch": "Histories of one run of the model, at most.",
-    "max_wait_ms": "How long an idle model waits for a batch to fill.",
-    "max_queue": "Requests that wait, at most; one more is answered 429.",
-    "deadline_ms": "Longest time from a request to its answer.",
-}
-
 
 @click.command("serve", short_help="Serve a teacher or a bundle over HTTP.")
 @click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+@delta_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any."
@@ -47,28 +42,28 @@ _LIMITS = {
     type=click.IntRange(1, 64),
     default=32,
     show_default=True,
-    help=_LIMITS["max_batch"],
+    help="Histories of one run of the model, at most.",
 )
 @click.option(
     "--max-wait-ms",
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,
-    help=_LIMITS["max_wait_ms"],
+    help="How long an idle model waits for a batch to fill.",
 )
 @click.option(
     "--max-queue",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
-    help=_LIMITS["max_queue"],
+    help="Requests that wait, at most; one more is answered 429.",
 )
 @click.option(
     "--deadline-ms",
     type=click.IntRange(min=1),
     default=10_000,
     show_default=True,
-    help=_LIMITS["deadline_ms"],
+    help="Longest time from a request to its answer.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of one run of the model.")
 @click.option(
@@ -115,6 +110,7 @@ _LIMITS = {
 def command(
     *,
     model: Path,
+    deltas: tuple[Path, ...],
     host: str,
     port: int,
     token_env: str | None,
@@ -154,7 +150,7 @@ def command(
         "window": window,
         "refine": refine,
     }
-    open_model = functools.partial(_opened, model, threads or 0, teacher)
+    open_model = functools.partial(_opened, model, deltas, threads or 0, teacher)
     if on_ray:
         require_extra("ray")
         from pocketrec.server.ray_serve import serve_on_ray
@@ -213,12 +209,16 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _opened(path: Path, threads: int, teacher: Mapping[str, Any]) -> "RankingModel":
+def _opened(
+    path: Path, deltas: tuple[Path, ...], threads: int, teacher: Mapping[str, Any]
+) -> "RankingModel":
     """What is served; `teacher` says how a teacher is run, where it is one."""
     from pocketrec.server import BundleModel
 
     if not _is_teacher(path):
-        return BundleModel(Engine.open(path, threads=threads or 1))
+        return BundleModel(open_engine(path, deltas, threads=threads or 1))
+    if deltas:
+        raise InputError(f"--delta is laid over a bundle, and {path} is a teacher; leave it out")
     require_extra("distill")
     from pocketrec_distill.serving import ServingSettings, open_teacher
 

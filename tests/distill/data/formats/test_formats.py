@@ -177,6 +177,19 @@ def test_a_tag_of_one_user_says_nothing(tmp_path: Path) -> None:
     assert found.items.column("tags").to_pylist() == [["é lectro"]] + [None] * (ITEMS - 1)
 
 
+@pytest.mark.parametrize("name", ["retail_rocket.csv", "retail_rocket.csv.gz"])
+def test_a_name_alone_is_no_online_retail(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, "timestamp,visitorid,event,itemid,transactionid\n1,2,view,3,\n")
+    with pytest.raises(
+        DataError, match=r"(?s)in no known format; it holds retail_.* the path of a"
+    ):
+        load_published(tmp_path, DataSettings())
+    with pytest.raises(DataError, match=r"no invoice column .* give its own path"):
+        load_published(tmp_path, DataSettings(format="online-retail"))
+    write(tmp_path / "interactions.csv", "user,item\nu,i\n")
+    assert load_published(tmp_path, DataSettings()).format == "tables"
+
+
 def test_a_folder_in_no_known_format_lists_what_was_looked_for(tmp_path: Path) -> None:
     write(tmp_path / "events.csv", "a,b\n")
     with pytest.raises(DataError) as caught:
