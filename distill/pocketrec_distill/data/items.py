@@ -1,13 +1,13 @@
 """The items table: ids and columns of values, in one order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketrec_distill.data.columns import find_column, is_nameless, title_names
+from pocketrec_distill.data.columns import find_column, is_nameless, plain_name, title_names
 from pocketrec_distill.data.listed_text import is_vector, spelt_list
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.data.tables import RECBOLE_TYPE, arrow
@@ -115,7 +115,16 @@ def item_columns(table: "pa.Table", settings: DataSettings) -> tuple[str, str | 
         taken={id_column} | wordless,
         wanted=title_names(id_column),
     )
+    if title_column is None and not settings.title:
+        title_column = _only_title(names, wordless)
     return id_column, title_column
+
+
+def _only_title(names: Sequence[str], wordless: Container[str]) -> str | None:
+    """The one column that is called somebody's title, such as `book_title`; None for several."""
+    free = [name for name in names if name not in wordless]
+    found = [name for name in free if plain_name(name).endswith("title")]
+    return found[0] if len(found) == 1 else None
 
 
 def on_unlisted(chosen: Sequence[str], listed: Sequence[str], where: str) -> str:

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pocketrec_distill.data.json_events import events_of
 from pocketrec_distill.data.json_objects import Decimal, objects
 from pocketrec_distill.data.listed_text import named
 from pocketrec_distill.errors import DataError
@@ -26,7 +27,8 @@ def read_json(path: Path, encoding: str) -> "pa.Table":
     """A table of one object per line, of one array of objects, or of one object of them by id.
 
     Every value is text, whole numbers as they are written, so that ids stay what they are; lists
-    are lists of texts, of records with a name their names. What an object does not have is null.
+    are lists of texts, of records with a name their names. A user's list of events is one row for
+    each. What an object does not have is null.
     A column that holds other objects, lists of lists or vectors of floats is an empty structure,
     which describes no item and can have no role.
 
@@ -55,7 +57,7 @@ def read_json(path: Path, encoding: str) -> "pa.Table":
 def _batches(
     found: Iterator[tuple[int, Mapping[str, Any]]],
 ) -> Iterator[list[Mapping[str, Any]]]:
-    while rows := [row for _, row in islice(found, _ROWS)]:
+    while rows := [event for _, row in islice(found, _ROWS) for event in events_of(row)]:
         yield rows
 
 

@@ -50,6 +50,8 @@ def test_no_usable_row() -> None:
         ("id name", "name"),
         ("StockCode Description", "Description"),
         ("item brand", None),
+        ("item book_title book_author", "book_title"),
+        ("item book_title series_title", None),
         ("track_id artist_name track_name", "track_name"),
         ("song_id artist_name song", "song"),
         ("item artist_name track_name", "track_name"),

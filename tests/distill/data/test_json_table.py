@@ -69,6 +69,44 @@ def test_objects_by_id(tmp_path: Path, indent: int | None) -> None:
     assert found.to_pylist() == [{"user_id": "7", "item": "5", "ts": "9"}]
 
 
+EVENTS = [{"aid": 5, "ts": 9}, {"aid": 6, "ts": 10}]
+
+
+def test_the_events_of_a_user_are_one_row_each(tmp_path: Path) -> None:
+    sessions = [
+        {"session": 1, "shop": "a", "events": EVENTS},
+        {"session": 2, "shop": "b", "events": EVENTS[:1]},
+    ]
+    assert table(tmp_path, lines(*sessions)).to_pylist() == [
+        {"session": "1", "shop": "a", "aid": "5", "ts": "9"},
+        {"session": "1", "shop": "a", "aid": "6", "ts": "10"},
+        {"session": "2", "shop": "b", "aid": "5", "ts": "9"},
+    ]
+    libraries = [{"user_id": "u", "items": [{"item_id": "10", "item_name": "Chess"}]}]
+    found = table(tmp_path, "".join(f"{row!r}\n" for row in libraries))
+    assert found.to_pylist() == [{"user_id": "u", "item_id": "10", "item_name": "Chess"}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"user": "u", "item": "1", "events": EVENTS},  # what is known of one event
+        {"user": "u", "time": 3, "offers": EVENTS},
+        {"shop": "u", "events": EVENTS},
+        {"user": "u", "events": EVENTS, "offers": EVENTS},
+        {"user": "u", "discounts": [{"percent": 5}]},
+        {"user": "u", "events": [*EVENTS, {"aid": 7}]},
+        {"user": "u", "events": []},
+        {"user": "u", "events": [*EVENTS, 7]},
+    ],
+)
+def test_what_may_be_no_list_of_events_stays_in_its_row(
+    tmp_path: Path, row: dict[str, object]
+) -> None:
+    assert table(tmp_path, lines(row)).num_rows == 1
+    assert set(table(tmp_path, lines(row)).column_names) == set(row)
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_the_only_list_of_objects_is_wrapped(tmp_path: Path, indent: int | None) -> None:
     rows = [{"customerId": "c", "item": "1"}, {"customerId": "d", "item": "2"}]

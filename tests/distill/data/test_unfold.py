@@ -90,9 +90,7 @@ def test_an_item_that_most_rows_lack_is_asked_about() -> None:
 
 def test_events_as_objects_are_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    path.write_text(
-        json.dumps({"session": 1, "events": [{"aid": 7, "ts": 1}, {"aid": 8, "ts": 2}]})
-    )
+    path.write_text(json.dumps({"session": 1, "events": [{"aid": 7, "on": 1}, {"aid": 8}]}))
     with pytest.raises(DataError, match=r"no item column .* \(events\) .* one row per event"):
         read_inputs(path, None, DEFAULT)
     settings = DataSettings(item="events")
