@@ -25,7 +25,11 @@ from pocketrec_distill.training.settings import TrainSettings
 from pocketrec_distill.training.sparse_labels import SparseBatch
 
 PART_SCORES = 1_000_000
-"""Scores held at once, 4 MB: measured best from 3,665 to 11,447 items, by a few percent."""
+"""Scores held at once, 4 MB, of up to some 4,000 items: measured best there, by a few percent."""
+
+PART_POSITIONS = 256
+"""Positions scored at once at least. The gradient of the table is read and written for each part:
+with fewer, a large catalogue's takes longer than its products."""
 
 ACCELERATOR_PART_SCORES = 40_000_000
 """The same on an accelerator, 160 MB: there a part must keep thousands of cores busy."""
@@ -84,7 +88,7 @@ def whole_catalogue_loss(
         return found
 
     held = PART_SCORES if users.device.type == "cpu" else ACCELERATOR_PART_SCORES
-    part = max(1, held // len(table))
+    part = max(PART_POSITIONS, held // len(table))
     loss: Tensor = _InParts.apply(  # type: ignore[no-untyped-call]
         users, table, part_loss, part, settings.dtype
     )
@@ -180,6 +184,14 @@ def _summed(losses: list[_Graded], logits: Tensor) -> Tensor | None:
     return gradient
 
 
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add `a @ b` to a float32 sum, without a matrix of its own where both are float32 too."""
+    if a.dtype == total.dtype:
+        total.addmm_(a, b)
+    else:
+        total += a @ b
+
+
 class _InParts(torch.autograd.Function):
     """Sum of a loss over parts of `users @ table.T`, none of which outlives its turn."""
 
@@ -199,7 +211,7 @@ class _InParts(torch.autograd.Function):
             if (gradient := _summed(losses, logits)) is not None:
                 gradient = gradient.to(dtype)
                 users_gradient[rows] = (gradient @ rough_table).float()
-                table_gradient += gradient.T @ rough_users[rows]
+                _add_product(table_gradient, gradient.T, rough_users[rows])
         ctx.save_for_backward(users_gradient, table_gradient)
         return total
 

@@ -18,6 +18,7 @@ TEACHER_WEIGHT = 0.3
 @pytest.fixture(params=[1, 3, 11], ids=["by one", "by three", "at once"])
 def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_catalogue, "PART_SCORES", request.param * ITEMS)
+    monkeypatch.setattr(whole_catalogue, "PART_POSITIONS", 1)
 
 
 def factors() -> tuple[Tensor, Tensor]:
