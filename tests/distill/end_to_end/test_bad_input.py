@@ -46,7 +46,7 @@ def test_missing_column_names_what_to_set(workplace: Workplace) -> None:
 
 
 def test_nothing_left_shows_the_account(workplace: Workplace) -> None:
-    table = "user_id,item_id,timestamp,weight\nu,0-1,5,nan\n,0-2,6,1\nu,0-3,never,1\n"
+    table = "user_id,item_id,timestamp,weight\nu,0-1,5,-1\n,0-2,6,1\nu,0-3,never,1\n"
     refused(workplace, table, "no interaction is left", "bad weight", "missing user", "bad time")
 
 
