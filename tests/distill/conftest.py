@@ -9,8 +9,7 @@ import torch
 
 from pocketrec_distill.llm import BaseLlm, load_base_llm
 from pocketrec_distill.models import SequenceScorer
-from pocketrec_distill.models.llm_student import LlmStudent
-from pocketrec_distill.models.student import Student
+from pocketrec_distill.pipeline.students import AnyStudent
 from pocketrec_runtime import (
     BundleContents,
     Calibration,
@@ -98,9 +97,6 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     return folder
-
-
-AnyStudent = Student | LlmStudent
 
 
 @pytest.fixture(scope="session")

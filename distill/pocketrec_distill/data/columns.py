@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from pocketrec_distill.data.settings import DataSettings
 from pocketrec_distill.errors import DataError
@@ -47,6 +48,8 @@ VISITS = ("sessionid", "session")
 _ID_WORDS = re.compile(r"(id|sku|code|asin|number|no|key)$")
 _NAMELESS = re.compile(r"\s*(Unnamed[:_ ]+[\d._]+)?")
 _SHOWN_NAMES = 12
+# Names that are remembered: those of the objects of a file are few, and come again.
+_CACHED_NAMES = 256
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,13 @@ def is_nameless(name: str) -> bool:
 def known_names(role: str) -> tuple[str, ...]:
     """Well-known plain names of a role, the first choice first."""
     return tuple(_KNOWN[role].split())
+
+
+@lru_cache(_CACHED_NAMES)
+def is_known(name: str, *roles: str) -> bool:
+    """Whether a column has a well-known name of one of these roles."""
+    plain = plain_name(name)
+    return any(plain in known_names(role) for role in roles)
 
 
 def stem_of(item: str) -> str:
@@ -158,8 +168,7 @@ def find_column(
 
 def has_known_name(names: Sequence[str]) -> bool:
     """Whether a column has a well-known name of a user, an item, a time or a title."""
-    known = {plain for role in ("user", "item_id", "time", "title") for plain in known_names(role)}
-    return any(plain_name(name) in known for name in names)
+    return any(is_known(name, "user", "item_id", "time", "title") for name in names)
 
 
 def on_missing_header(names: Sequence[str]) -> str:

@@ -1,10 +1,18 @@
 """What a column holds, told by its first values: dates, times of day, Unix times, numbers."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pocketrec_distill.data.strays import are_unix_times
+from pocketrec_distill.data.strays import (
+    DAY,
+    FIRST_UNIX,
+    LAST_UNIX,
+    Floats,
+    Mask,
+    are_unix_times,
+)
 from pocketrec_distill.data.tables import arrow
 from pocketrec_distill.data.values import NO_ID, is_text, numbers, times
 from pocketrec_distill.errors import DataError
@@ -18,11 +26,8 @@ SAMPLE, MOST = 1000, 0.95
 _LOOKED_AT = 100 * SAMPLE
 
 _CLOCK = r"^\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
-# A number says of itself that it is a time only within these years.
-_FIRST, _LAST = 631_152_000.0, 4_102_444_800.0
-_DAY = 86_400.0
-# Numbers of days are smaller (20101231), Unix times larger.
-_LEAST_SECONDS = 1e8
+# A number says of itself that it is a time only from 1990 on.
+_FIRST = 631_152_000.0
 
 
 def is_flat(table: "pa.Table", name: str) -> bool:
@@ -87,11 +92,7 @@ def is_hour_and_minute(table: "pa.Table", name: str) -> bool:
 
 def holds_days(table: "pa.Table", name: str) -> bool:
     """Whether a column holds times without a time of day, as dates or as numbers."""
-    sample, kind = _first(table, name)
-    if not _may_hold_times(kind) or not len(sample):
-        return False
-    found = times(sample, name)[0]
-    return bool(((found % _DAY == 0) & (found > 0)).mean() >= MOST)
+    return _are_times(table, name, lambda found: (found % DAY == 0) & (found > 0))
 
 
 def is_date(table: "pa.Table", name: str) -> bool:
@@ -100,16 +101,13 @@ def is_date(table: "pa.Table", name: str) -> bool:
         return False
     sample, kind = _first(table, name)
     temporal = arrow().types.is_temporal(kind)
-    return bool(temporal or not (numbers(sample, name) >= _LEAST_SECONDS).any())
+    # Numbers of days are smaller (20101231).
+    return bool(temporal or not (numbers(sample, name) >= FIRST_UNIX).any())
 
 
 def holds_unix_times(table: "pa.Table", name: str) -> bool:
     """Whether nearly all of the first values are times from 1990 to 2100, as numbers or dates."""
-    sample, kind = _first(table, name)
-    if not _may_hold_times(kind) or not len(sample):
-        return False
-    found = times(sample, name)[0]
-    return bool(((found >= _FIRST) & (found < _LAST)).mean() >= MOST)
+    return _are_times(table, name, lambda found: (found >= _FIRST) & (found < LAST_UNIX))
 
 
 def tells_hours_of(table: "pa.Table", days: str, name: str) -> bool:
@@ -122,10 +120,18 @@ def tells_hours_of(table: "pa.Table", days: str, name: str) -> bool:
         return False
     day, moment = times(head, days)[0], times(head, name)[0]
     there = np.isfinite(day)
-    if not are_unix_times(day) or (day[there] % _DAY).any():
+    if not are_unix_times(day) or (day[there] % DAY).any():
         return False
     apart = moment[there] - day[there]
-    return bool((apart % _DAY > 0).any() and ((apart >= -_DAY) & (apart < 2 * _DAY)).mean() >= MOST)
+    return bool((apart % DAY > 0).any() and ((apart >= -DAY) & (apart < 2 * DAY)).mean() >= MOST)
+
+
+def _are_times(table: "pa.Table", name: str, such: Callable[[Floats], Mask]) -> bool:
+    """Whether nearly all of the first values are times such as these, in seconds since 1970."""
+    sample, kind = _first(table, name)
+    if not _may_hold_times(kind) or not len(sample):
+        return False
+    return bool(such(times(sample, name)[0]).mean() >= MOST)
 
 
 def _may_hold_times(kind: "pa.DataType") -> bool:

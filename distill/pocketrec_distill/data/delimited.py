@@ -114,8 +114,7 @@ def _by_long_delimiters(path: Path, header: Header, encoding: str) -> "pa.Table"
     """The table of a file with more than one character between values, which nothing quotes."""
     import pyarrow as pa
 
-    with _opened(path) as stream:
-        text = stream.read().decode(encoding).removeprefix(_UTF8_MARK)
+    text = _text_of(path, encoding)
     if header.delimiter == " ":
         text = _SPACE_AT_ENDS.sub("", text)
     text = _LONG[header.delimiter].sub(_UNIT_SEPARATOR, text)
@@ -133,8 +132,7 @@ def _by_backslashes(
     """
     import pyarrow as pa
 
-    with _opened(path) as stream:
-        text = stream.read().decode(encoding).removeprefix(_UTF8_MARK)
+    text = _text_of(path, encoding)
     width = len(header.names)
     plain = rows(text, header.delimiter, width, escaped=False)
     if table is not None and not isinstance(plain, int):
@@ -153,6 +151,12 @@ def _by_backslashes(
             for name, values in zip(header.names, columns, strict=True)
         }
     )
+
+
+def _text_of(path: Path, encoding: str) -> str:
+    with _opened(path) as stream:
+        text: str = stream.read().decode(encoding)
+    return text.removeprefix(_UTF8_MARK)
 
 
 @contextmanager

@@ -46,20 +46,32 @@ def read_inputs(
     """
     is_table = not interactions.is_dir() or is_folder_of_parts(interactions)
     if not settings.format and is_table:
-        for path in (interactions, items):
-            _check_no_part_of_mind(path)
-        table = read_table(interactions, settings.encoding)
-        given = None if items is None else read_table(items, settings.encoding)
-        notes = [_on_header(interactions, table), _on_header(items, given)]
-        found = Published("", table, given, settings, notes=tuple(filter(None, notes)))
-        return _settled(_unfolded(found), known)
-    found = _unfolded(load_published(interactions, settings))
-    if items is not None:
-        raise DataError(
-            f"{str(interactions)!r} is read as {found.format}, which brings its own items; leave "
-            f"out the items table {str(items)!r}, or give the path of a table of interactions"
-        )
-    return _settled(found, known)
+        found = _tables(interactions, items, settings)
+    else:
+        found = load_published(interactions, settings)
+        if items is not None:
+            raise DataError(
+                f"{str(interactions)!r} is read as {found.format}, which brings its own items; "
+                f"leave out the items table {str(items)!r}, or give the path of a table of "
+                "interactions"
+            )
+    return _settled(_unfolded(found), known)
+
+
+def _tables(interactions: Path, items: Path | None, settings: DataSettings) -> Published:
+    """The tables at these paths, with a note of those that seem to have no header."""
+    notes: list[str] = []
+
+    def table_at(path: Path) -> "pa.Table":
+        _check_no_part_of_mind(path)
+        table = read_table(path, settings.encoding)
+        if doubt := on_missing_header(table.column_names):
+            notes.append(f"{path.name}: {doubt}")
+        return table
+
+    log = table_at(interactions)
+    given = None if items is None else table_at(items)
+    return Published("", log, given, settings, notes=tuple(notes))
 
 
 def _settled(found: Published, known: Container[str]) -> Published:
@@ -83,17 +95,9 @@ def _unfolded(inputs: Published) -> Published:
     return replace(inputs, interactions=table, notes=(*inputs.notes, note)) if note else inputs
 
 
-def _on_header(path: Path | None, table: "pa.Table | None") -> str:
-    """What the account says where the names of columns, settings or not, look like values."""
-    if path is None or table is None or not (doubt := on_missing_header(table.column_names)):
-        return ""
-    return f"{path.name}: {doubt}"
-
-
-def _check_no_part_of_mind(path: Path | None) -> None:
+def _check_no_part_of_mind(path: Path) -> None:
     """Refuse one of MIND's files, which have no header, where its folder is read as a whole."""
-    folder = None if path is None else mind_folder(path)
-    if path is not None and folder is not None:
+    if (folder := mind_folder(path)) is not None:
         raise DataError(
             f"{path.name} is MIND's, which has no header; give the folder in its place: "
             f"--interactions {folder}"

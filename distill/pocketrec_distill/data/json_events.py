@@ -1,13 +1,9 @@
 """JSON objects of users that hold their events in a list: one object per event."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from pocketrec_distill.data.columns import known_names, plain_name
-
-# Objects of a file have the same few names.
-_CACHED_NAMES = 256
+from pocketrec_distill.data.columns import is_known
 
 
 def events_of(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -21,9 +17,8 @@ def events_of(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         return (row,)
     [events] = lists
     own = {name: value for name, value in row.items() if name != events}
-    if not any(map(_is_user, own)) or any(map(_is_of_event, own)):
-        return (row,)
-    if not all(any(map(_is_of_event, event)) for event in row[events]):
+    of_user = any(is_known(name, "user") for name in own)
+    if not of_user or _names_an_event(own) or not all(map(_names_an_event, row[events])):
         return (row,)
     return [{**own, **event} for event in row[events]]
 
@@ -32,11 +27,5 @@ def _holds_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
-@lru_cache(_CACHED_NAMES)
-def _is_user(name: str) -> bool:
-    return plain_name(name) in known_names("user")
-
-
-@lru_cache(_CACHED_NAMES)
-def _is_of_event(name: str) -> bool:
-    return plain_name(name) in (*known_names("item_id"), *known_names("time"))
+def _names_an_event(row: Mapping[str, Any]) -> bool:
+    return any(is_known(name, "item_id", "time") for name in row)

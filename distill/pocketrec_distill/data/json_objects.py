@@ -4,11 +4,10 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from pocketrec_distill.data.columns import VISITS, known_names, plain_name
+from pocketrec_distill.data.columns import VISITS, is_known, plain_name
 from pocketrec_distill.data.gzipped import opened
 from pocketrec_distill.data.listed_text import python_value
 from pocketrec_distill.errors import DataError
@@ -22,10 +21,6 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s*")
 # How an object begins that holds all others by their ids.
 _BY_ID = re.compile(r'\{\s*("(?:[^"\\]|\\.)*"\s*:\s*[{\[].*)?')
-# Names of users who are no mere visit: objects that have one belong to nobody else.
-_PEOPLE = frozenset(known_names("user")) - {*VISITS}
-# Objects of a file have the same few names.
-_CACHED_NAMES = 256
 
 
 class Decimal(str):
@@ -193,9 +188,9 @@ def _by_id(
             yield {"user_id": key, **event}
 
 
-@lru_cache(_CACHED_NAMES)
 def _is_of_a_person(name: str) -> bool:
-    return plain_name(name) in _PEOPLE
+    """Whether it names a user who is no mere visit: such an object belongs to nobody else."""
+    return is_known(name, "user") and plain_name(name) not in VISITS
 
 
 def _checked(name: str, number: int, text: str, value: object) -> Mapping[str, Any]:

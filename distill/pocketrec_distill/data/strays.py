@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_DAY = 86_400.0
+DAY = 86_400.0
 # What may be a Unix time: March 1973 to 2100. Smaller numbers are positions, or seconds since
 # something else; where more than a few lie outside, they are drawn keys, or counts.
-_FIRST, _LAST = 1e8, 4_102_444_800.0
+FIRST_UNIX, LAST_UNIX = 1e8, 4_102_444_800.0
 _SHARE = 0.95
 # Share of the times, at either end, that may be strays; the others are the central ones.
 _MOST = 0.01
@@ -25,10 +25,10 @@ def are_unix_times(times: Floats) -> bool:
         times: float64 (n,), NaN where there is none.
     """
     finite = times[np.isfinite(times)]
-    if not len(finite) or np.median(finite) < _FIRST:
+    if not len(finite) or np.median(finite) < FIRST_UNIX:
         return False
-    real = finite[finite >= 2 * _DAY]
-    return bool(((real >= _FIRST) & (real <= _LAST)).mean() >= _SHARE)
+    real = finite[finite >= 2 * DAY]
+    return bool(((real >= FIRST_UNIX) & (real <= LAST_UNIX)).mean() >= _SHARE)
 
 
 def stray_times(times: Floats) -> Mask:
@@ -47,9 +47,9 @@ def stray_times(times: Floats) -> Mask:
     """
     if not are_unix_times(times):
         return np.zeros(len(times), dtype=bool)
-    real = np.sort(times[times >= 2 * _DAY])
+    real = np.sort(times[times >= 2 * DAY])
     tail = int(len(real) * _MOST)
-    length = max(float(real[-1 - tail] - real[tail]), _DAY)
+    length = max(float(real[-1 - tail] - real[tail]), DAY)
     gaps = np.diff(real)
     before = np.flatnonzero(gaps[:tail] > _GAP_BEFORE * length)
     after = np.flatnonzero(gaps[len(gaps) - tail :] > _GAP_AFTER * length)
